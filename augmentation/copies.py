@@ -27,15 +27,15 @@ _LOWEST_RATE_HZ = 100
 
 @dataclass(frozen=True)
 class CopyTask:
-    """One source and what is wanted of it.
+    """One source and the copies to make.
 
     Attributes:
         source: Its path, relative to the input folder, posix.
         files: Its unchanged copy and its augmented ones, as `output_paths` gives them.
-        input_folder: Where it lies.
-        output_folder: Where its copies go.
-        settings: How they are made.
-        recordings: What is mixed into copies, by the hash of its audio.
+        input_folder: The folder of the source.
+        output_folder: The folder for its copies.
+        settings: The augmentation settings.
+        recordings: The recordings that are mixed into copies, by audio hash.
     """
 
     source: str
@@ -49,13 +49,13 @@ class CopyTask:
 
 @dataclass(frozen=True)
 class CopyOutcome:
-    """What became of one source.
+    """The outcome for one source.
 
     Attributes:
         source: Its path, relative to the input folder.
         rows: A row of augmented.csv per copy, in the order of its columns.
-        n_made: Files written now.
-        reason: Why there are no copies; None where there are.
+        n_made: Number of files written now.
+        reason: Why there are no copies; None: there are copies.
     """
 
     source: str
@@ -72,7 +72,7 @@ def output_paths(unchanged_copy: str, n_copies: int) -> tuple[str, ...]:
 
 
 def make_copies(task: CopyTask) -> CopyOutcome:
-    """Write the files of one source that are not there yet."""
+    """Write the missing files of one source."""
     try:
         return _make_copies(task)
     except AudioError as error:
@@ -80,7 +80,7 @@ def make_copies(task: CopyTask) -> CopyOutcome:
 
 
 def _make_copies(task: CopyTask) -> CopyOutcome:
-    """Write what is missing, and return a row per copy."""
+    """Write the missing files, and return a row per copy."""
     source = task.input_folder / task.source
     names = task.files
     sizes = [read_size(task.output_folder / name) for name in names]
@@ -109,7 +109,7 @@ def _make_copies(task: CopyTask) -> CopyOutcome:
 
 
 def _read_normalised(source: Path, recordings: Mapping[str, Path]) -> tuple[Samples, int]:
-    """Return the samples of a source with the peak that all files have, and their rate."""
+    """Return the samples of a source, scaled to the common peak of all files, and their rate."""
     decoded = decode(source, with_hash=True)
     if peak_of(decoded.samples) < 10 ** (SILENCE_PEAK_DBFS / 20):
         raise AudioError(f"{source}: silent, every sample is below {SILENCE_PEAK_DBFS:g} dBFS.")

@@ -32,17 +32,17 @@ _SMALLEST_PARALLEL = 20
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What a user asks for.
+    """The options of ``xval augment``.
 
     Attributes:
         input_folder: The folder of the audio files.
-        output_folder: Where the copies go.
-        n_copies: Copies of every file.
-        settings: How they are made.
-        seed: Of everything that is drawn.
-        n_processes: Processes that make copies; the files do not depend on it.
-        overwrite: Whether files that are there are replaced.
-        within: Folders in the input folder, of which alone the files are; empty: of all of it.
+        output_folder: The folder for the copies.
+        n_copies: Number of copies of every file.
+        settings: The augmentation settings.
+        seed: Seed of all random numbers.
+        n_processes: Number of processes, which does not affect the files.
+        overwrite: Whether to replace existing files.
+        within: Use only the files of these folders in the input folder; empty: all.
     """
 
     input_folder: Path
@@ -56,9 +56,9 @@ class Augmentation:
 
 
 def augment_folder(wanted: Augmentation, console: Console) -> None:
-    """Make the copies of a folder, go on where an interrupted run stopped, and say what was done.
+    """Make the copies of a folder, continue an interrupted run, and print what was done.
 
-    Copies of files that are gone are removed, and those of files that were replaced are made again.
+    Copies of deleted files are removed, and copies of replaced files are made again.
     """
     started = time.perf_counter()
     folder, mixed_in = wanted.output_folder, wanted.settings.folders()

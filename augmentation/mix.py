@@ -16,14 +16,14 @@ from augmentation.mixing import (
     BackgroundSegment,
     Event,
     Mixture,
-    deal_backgrounds,
+    assign_backgrounds,
     join_overlapping,
     longest_event_s,
     plan_mixtures,
 )
 from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, annotation_rows, make_mixture
 from augmentation.offline_settings import MixingSettings
-from augmentation.recordings import check_recordings, describe_stretch, fingerprint, refuse_equal
+from augmentation.recordings import check_recordings, describe_segment, fingerprint, refuse_equal
 from augmentation.sources import refuse_shared
 from preprocessing.audio.read import AudioFacts, read_header
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, SourceFile, open_output, write_table
@@ -46,20 +46,20 @@ _Fault = tuple[str, float | str, float | str, str]
 
 @dataclass(frozen=True)
 class Mixing:
-    """What a user asks for.
+    """The options of ``xval augment mix``.
 
     Attributes:
         events_folder: The recordings with events.
-        backgrounds_folder: The recordings without.
-        output_folder: Where the mixtures go.
+        backgrounds_folder: The recordings without events.
+        output_folder: The folder for the mixtures.
         annotation: The table of the events.
-        item: Its column of the item; None: ``item``, or the recording where there is no such column.
+        item: Its column of the item; None: ``item``, or the recording if there is no such column.
         label: Its column of the class.
-        rows: Which of its lines are read, and how.
+        rows: Options for reading its rows.
         settings: Lengths, numbers and ratios.
-        seed: Of everything that is drawn.
-        n_processes: Processes that mix; the files do not depend on it.
-        overwrite: Whether files that are there are replaced.
+        seed: Seed of all random numbers.
+        n_processes: Number of processes, which does not affect the files.
+        overwrite: Whether to replace existing files.
     """
 
     events_folder: Path
@@ -76,7 +76,7 @@ class Mixing:
 
 
 def mix_events(wanted: Mixing, console: "Console") -> None:
-    """Make all mixtures, go on where an interrupted run stopped, and say what was done."""
+    """Make all mixtures, continue an interrupted run, and print what was done."""
     started = time.perf_counter()
     output = wanted.output_folder
     refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)
@@ -133,7 +133,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
 
 
 def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
-    """Read the annotation as the corpus of events does, and print its notes."""
+    """Read the annotation in the same way as the corpus of events, and print its notes."""
     for folder in (wanted.events_folder, wanted.backgrounds_folder):
         if not folder.is_dir():
             raise CorpusError(f"There is no folder {folder}. Give a folder of recordings.")
@@ -171,9 +171,9 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
 def _check_events(
     events: Sequence[Event], backgrounds: Mapping[Path, AudioFacts], wanted: Mixing, progress: Progress
 ) -> tuple[list[Event], list[_Fault]]:
-    """Return the events that can be used, those that overlap joined, and the others with the reason."""
+    """Return the usable events, with overlapping ones joined, and the others with the reason."""
     tasks = [(wanted.events_folder / event.path, event.start_s, event.end_s) for event in events]
-    described = list(map_in_processes(describe_stretch, tasks, n_processes=wanted.n_processes, progress=progress))
+    described = list(map_in_processes(describe_segment, tasks, n_processes=wanted.n_processes, progress=progress))
     by_hash = {facts.audio_hash: path for path, facts in backgrounds.items()}
     faults: list[_Fault] = []
     heard: list[Event] = []
@@ -215,15 +215,15 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
         path.relative_to(wanted.backgrounds_folder).as_posix(): duration_s for path, duration_s in different.values()
     }
     items = sorted({event.item for event in events})
-    backgrounds = deal_backgrounds(durations_s, items, settings.mixture_duration_s, wanted.seed)
-    console.print(f"Backgrounds {_describe_deal(backgrounds, durations_s)}; mixtures at {rate_hz} Hz")
+    backgrounds = assign_backgrounds(durations_s, items, settings.mixture_duration_s, wanted.seed)
+    console.print(f"Backgrounds {_describe_assignment(backgrounds, durations_s)}; mixtures at {rate_hz} Hz")
     if len(different) < len(recordings):
         console.print(f"Ignored    {counted(len(recordings) - len(different), 'background')} with the same audio as others")
     return list(plan_mixtures(events, backgrounds, settings, sample_rate_hz=rate_hz, seed=wanted.seed))
 
 
-def _describe_deal(backgrounds: dict[str, tuple[BackgroundSegment, ...]], durations_s: dict[str, float]) -> str:
-    used = [stretch.path for stretches in backgrounds.values() for stretch in stretches]
+def _describe_assignment(backgrounds: dict[str, tuple[BackgroundSegment, ...]], durations_s: dict[str, float]) -> str:
+    used = [segment.path for segments in backgrounds.values() for segment in segments]
     short = len(durations_s) - len(set(used))
     passed = f" ({short} shorter than a mixture, or not needed)" if short else ""
     if len(set(used)) == len(used):

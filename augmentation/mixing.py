@@ -21,11 +21,11 @@ class Event:
 
     Attributes:
         path: The recording, relative to the folder of events, posix.
-        start_s: Where the event begins.
+        start_s: Start of the event, seconds.
         end_s: Where it ends.
-        label: Its class.
-        item: What must not be on two sides of a split.
-        parts: Where several events overlap and are cut out as one: these events; empty where it is one.
+        label: Class of the event.
+        item: Its item, which must not be on two sides of a split.
+        parts: The events that overlap and are cut out as one; empty for a single event.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Event:
     parts: tuple["Event", ...] = ()
 
     def annotated(self) -> tuple["Event", ...]:
-        """Return the events that are heard in the segment."""
+        """Return the events in the segment."""
         return self.parts or (self,)
 
 
@@ -45,10 +45,10 @@ class Placed:
     """An event in a mixture.
 
     Attributes:
-        event: Which.
-        first_sample: Where it begins in the mixture.
-        n_samples: Its length there.
-        snr_db: Power of the event over that of the background beneath it.
+        event: The event.
+        first_sample: Its start in the mixture, samples.
+        n_samples: Its length, samples.
+        snr_db: Power of the event relative to that of the background under it, dB.
     """
 
     event: Event
@@ -63,7 +63,7 @@ class BackgroundSegment:
 
     Attributes:
         path: The recording, relative to the folder of backgrounds, posix.
-        start_s: Where the part begins.
+        start_s: Start of the part, seconds.
         end_s: Where it ends.
     """
 
@@ -74,13 +74,13 @@ class BackgroundSegment:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A file to be written.
+    """A file to write.
 
     Attributes:
         path: Its name in the output folder.
-        item: Of all its events and of its background.
-        background: The excerpt that it is laid on.
-        events: In the order of time; they do not overlap.
+        item: The item of all its events and of its background.
+        background: The background excerpt.
+        events: Its events in order of time, which do not overlap.
     """
 
     path: str
@@ -92,13 +92,13 @@ class Mixture:
 
 
 def join_overlapping(events: Sequence[Event]) -> list[Event]:
-    """Join the events of a recording that overlap: who cuts out one of them hears the others too.
+    """Join the events of a recording that overlap, because an excerpt of one of them also contains the others.
 
     Args:
-        events: Those that overlap belong to one item.
+        events: Events; overlapping ones must belong to one item.
 
     Returns:
-        Sorted by recording and begin; a joined one begins with its first and ends with its last part, with the labels of all.
+        The events, sorted by recording and start; a joined event extends from its first to its last part and has all labels.
     """
     groups: list[list[Event]] = []
     reached_s = 0.0
@@ -112,10 +112,10 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
     return [_join(group) for group in groups]
 
 
-def deal_backgrounds(
+def assign_backgrounds(
     durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
 ) -> dict[str, tuple[BackgroundSegment, ...]]:
-    """Give every item its own backgrounds: whole recordings where there are enough, else parts that do not overlap.
+    """Assign separate backgrounds to each item: whole recordings if there are enough, else parts that do not overlap.
 
     Args:
         durations_s: Length of every background recording, by path.
@@ -130,11 +130,11 @@ def deal_backgrounds(
     rng = make_generator(seed, "backgrounds")
     usable = [usable[number] for number in rng.permutation(len(usable))]
     items = sorted(items, key=natural_key)
-    dealt: dict[str, list[BackgroundSegment]] = {item: [] for item in items}
+    assigned: dict[str, list[BackgroundSegment]] = {item: [] for item in items}
     if len(usable) >= len(items):
         for number, path in enumerate(usable):
-            dealt[items[number % len(items)]].append(BackgroundSegment(path, 0.0, durations_s[path]))
-        return {item: tuple(stretches) for item, stretches in dealt.items()}
+            assigned[items[number % len(items)]].append(BackgroundSegment(path, 0.0, durations_s[path]))
+        return {item: tuple(segments) for item, segments in assigned.items()}
     sharing: dict[str, list[str]] = {path: [] for path in usable}
     for item in items:
         roomiest = max(usable, key=lambda path: durations_s[path] / (len(sharing[path]) + 1), default=None)
@@ -149,8 +149,8 @@ def deal_backgrounds(
     for path, sharers in sharing.items():
         for number, item in enumerate(sharers):
             begin_s, end_s = (durations_s[path] * (part / len(sharers)) for part in (number, number + 1))
-            dealt[item].append(BackgroundSegment(path, begin_s, end_s))
-    return {item: tuple(stretches) for item, stretches in dealt.items()}
+            assigned[item].append(BackgroundSegment(path, begin_s, end_s))
+    return {item: tuple(segments) for item, segments in assigned.items()}
 
 
 def plan_mixtures(
@@ -163,12 +163,12 @@ def plan_mixtures(
 ) -> Iterator[Mixture]:
     """Yield the mixtures of all events, item by item.
 
-    Every event is used mixture_uses times. A mixture has mixture_min_events to mixture_max_events of them: fewer where no more
-    fit into its length, and in the last of an item.
+    Every event is used mixture_uses times. A mixture has mixture_min_events to mixture_max_events of them, or fewer if no more
+    fit into its length, and in the last mixture of an item.
 
     Args:
-        events: None longer than a mixture less two gaps.
-        backgrounds: What `deal_backgrounds` gave each item.
+        events: The events, each at most as long as a mixture minus two gaps.
+        backgrounds: The segments of each item, from `assign_backgrounds`.
         settings: Lengths, numbers and ratios.
         sample_rate_hz: Rate of the mixtures.
         seed: Of the run.
@@ -184,12 +184,12 @@ def plan_mixtures(
 
 
 def longest_event_s(settings: MixingSettings) -> float:
-    """Return the longest event that a mixture has room for, between its two outer gaps."""
+    """Return the length of the longest event that fits into a mixture between its two outer gaps (s)."""
     return settings.mixture_duration_s - 2 * settings.mixture_min_gap_s
 
 
 def _join(group: Sequence[Event]) -> Event:
-    """Return one event for some that overlap."""
+    """Return one event for several overlapping ones."""
     if len(group) == 1:
         return group[0]
     labels = "+".join(dict.fromkeys(event.label for event in group))
@@ -218,12 +218,12 @@ def _lay_out(
     path: str,
     item: str,
     group: Sequence[Event],
-    stretches: Sequence[BackgroundSegment],
+    segments: Sequence[BackgroundSegment],
     settings: MixingSettings,
     sample_rate_hz: int,
     seed: int,
 ) -> Mixture:
-    """Draw where the events of one mixture lie, how loud they are, and on which background."""
+    """Draw the positions and levels of the events of one mixture, and its background."""
     rng = make_generator(seed, "mixture", path)
     n_total = round(settings.mixture_duration_s * sample_rate_hz)
     lengths = [max(1, round((event.end_s - event.start_s) * sample_rate_hz)) for event in group]
@@ -236,7 +236,7 @@ def _lay_out(
         snr_db = float(rng.uniform(settings.mixture_min_snr_db, settings.mixture_max_snr_db))
         placed.append(Placed(event, int(place) + before, length, snr_db))
         before += length + gap
-    stretch = stretches[int(rng.integers(len(stretches)))]
-    start_s = float(rng.uniform(stretch.start_s, max(stretch.start_s, stretch.end_s - settings.mixture_duration_s)))
-    excerpt = BackgroundSegment(stretch.path, start_s, min(start_s + settings.mixture_duration_s, stretch.end_s))
+    segment = segments[int(rng.integers(len(segments)))]
+    start_s = float(rng.uniform(segment.start_s, max(segment.start_s, segment.end_s - settings.mixture_duration_s)))
+    excerpt = BackgroundSegment(segment.path, start_s, min(start_s + settings.mixture_duration_s, segment.end_s))
     return Mixture(path, item, excerpt, tuple(placed), n_total, sample_rate_hz)

@@ -40,7 +40,7 @@ def check_recordings(
     for setting, folder in folders.items():
         files = audio_files(folder)
         tasks = [(path, None, None) for path in files]
-        described = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
+        described = list(map_in_processes(describe_segment, tasks, n_processes=n_processes, progress=progress))
         faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
             raise CorpusError(
@@ -51,21 +51,21 @@ def check_recordings(
     return facts
 
 
-def describe_stretch(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
-    """Return the facts about a segment of a file (its path, begin and end), or why it cannot be used."""
+def describe_segment(segment: tuple[Path, float | None, float | None]) -> AudioFacts | str:
+    """Return the facts about a segment of a file, given by path, start and end, or why it cannot be used."""
     try:
-        return describe_audio(*stretch)
+        return describe_audio(*segment)
     except AudioError as error:
         return str(error)
 
 
 def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) -> None:
-    """Refuse a clip that is also among the recordings that are mixed into clips.
+    """Raise an error for a clip that is also among the recordings that are mixed into clips.
 
     Args:
-        recordings: What is mixed in, by the hash of its audio.
+        recordings: The recordings that are mixed in, by audio hash.
         path: The clip.
-        audio_hash: That of the clip.
+        audio_hash: The audio hash of the clip.
     """
     twin = recordings.get(audio_hash)
     if twin is not None:

@@ -28,15 +28,17 @@ def select(n_repetitions: int, n_speakers: int, n_competing: int) -> dict[str, f
     """Return how often the 95 % interval lies above chance: of the first instance, the selected one, the nested choice."""
     cell = Cell(n_speakers, N_FOLDS, 1)
     layouts = [make_layout(cell, seed) for seed in range(min(N_LAYOUTS, n_repetitions))]
-    rng, of_folds = np.random.default_rng(0), np.arange(N_FOLDS)
+    rng, folds = np.random.default_rng(0), np.arange(N_FOLDS)
     above = {"one instance": 0, "selected": 0, "nested": 0}
     for number in range(n_repetitions):
         layout = layouts[number % len(layouts)]
-        everywhere = replace(layout, fold_of=np.tile(of_folds[:, np.newaxis], (1, n_speakers)))  # all speakers, by all folds
+        everywhere = replace(layout, fold_of=np.tile(folds[:, np.newaxis], (1, n_speakers)))  # all speakers, by all folds
         answers, _ = draw_answers(rng, everywhere, 1, np.zeros(n_competing))
         accuracies = (answers[:, :, 0] == layout.labels[:, np.newaxis]).mean(axis=-1)  # (n_folds, n_speakers, n_competing)
-        is_validation = (layout.is_training == 0) & (layout.fold_of != of_folds[:, np.newaxis])
-        validation = np.array([of_fold[own].mean(axis=0) for of_fold, own in zip(accuracies, is_validation, strict=True)])
+        is_validation = (layout.is_training == 0) & (layout.fold_of != folds[:, np.newaxis])
+        validation = np.array(
+            [fold_accuracies[own].mean(axis=0) for fold_accuracies, own in zip(accuracies, is_validation, strict=True)]
+        )
         choices = {"one instance": np.zeros(N_FOLDS, int), "selected": np.full(N_FOLDS, validation.mean(axis=0).argmax())}
         for name, chosen in {**choices, "nested": validation.argmax(axis=1)}.items():
             values = accuracies[layout.fold_of, np.arange(n_speakers), chosen[layout.fold_of]]
@@ -51,12 +53,12 @@ def permute(n_repetitions: int, n_speakers: int, labels: str) -> dict[str, float
     found = {"interval": 0, "permuted labels": 0}
     for _ in range(n_repetitions):
         clips = rng.normal(size=(n_speakers, N_CLIPS, N_FEATURES)) + rng.normal(0, 0.7, (n_speakers, 1, N_FEATURES))
-        of_speakers = np.tile([-1.0, 1.0], n_speakers // 2)
+        speaker_labels = np.tile([-1.0, 1.0], n_speakers // 2)
         fold_of = np.empty(n_speakers, int)
         for label in (-1, 1):  # balanced by labels, as the project's folds are
-            own = np.flatnonzero(of_speakers == label)
+            own = np.flatnonzero(speaker_labels == label)
             fold_of[rng.permutation(own)] = np.arange(len(own)) % N_FOLDS
-        truth = np.repeat(of_speakers[:, np.newaxis], N_CLIPS, axis=1)
+        truth = np.repeat(speaker_labels[:, np.newaxis], N_CLIPS, axis=1)
         if labels == WITHIN:
             truth = rng.permuted(np.tile([-1.0, 1.0], (n_speakers, N_CLIPS // 2)), axis=1)
         values = _values(clips, truth, fold_of)

@@ -302,7 +302,7 @@ def _write_sounds(folder: Path, seed: int) -> None:
 
 
 def _write_bats(folder: Path, backgrounds: Path) -> None:
-    """Write recordings of two calls in noise, which two annotators heard differently, events.csv on them, and mere noise."""
+    """Write recordings of two calls in noise, which two annotators labelled differently, events.csv on them, and mere noise."""
     rng = np.random.default_rng(7)
     (folder / "files").mkdir(parents=True)
     backgrounds.mkdir()

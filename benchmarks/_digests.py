@@ -59,7 +59,7 @@ def read_parts(path: Path) -> Iterator[Part]:
             yield "", _digest(path.read_bytes())
 
 
-def of_file(path: Path) -> Iterator[tuple[str, str]]:
+def digest_file(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the digests of the parts of a file, by their names."""
     for name, value in read_parts(path):
         yield name, shown_array(value) if isinstance(value, np.ndarray) else shown(value)

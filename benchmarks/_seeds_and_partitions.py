@@ -41,9 +41,9 @@ def draw(
     rng: np.random.Generator, n_speakers: int, n_fold_repeats: int, n_seeds: int, partition: float
 ) -> tuple[np.ndarray, float]:
     """Return differences, float64 (n_speakers, n_fold_repeats, n_seeds), of equal algorithms; and the mean effect of folds."""
-    of_deals = rng.normal(0, partition, (n_fold_repeats, 1))
-    values = rng.normal(0, SPEAKER, (n_speakers, 1, 1)) + of_deals + rng.normal(0, SEED, (n_fold_repeats, n_seeds))
-    return values + rng.normal(0, REST, (n_speakers, n_fold_repeats, n_seeds)), float(of_deals.mean())
+    partition_effects = rng.normal(0, partition, (n_fold_repeats, 1))
+    values = rng.normal(0, SPEAKER, (n_speakers, 1, 1)) + partition_effects + rng.normal(0, SEED, (n_fold_repeats, n_seeds))
+    return values + rng.normal(0, REST, (n_speakers, n_fold_repeats, n_seeds)), float(partition_effects.mean())
 
 
 def measure(n_speakers: int, n_fold_repeats: int, n_seeds: int, partition: float, n_repetitions: int) -> dict[str, float]:
@@ -51,13 +51,13 @@ def measure(n_speakers: int, n_fold_repeats: int, n_seeds: int, partition: float
     rng = np.random.default_rng(0)
     found = {"before": 0, "seeds averaged": 0, "compare": 0, "compare, these folds": 0}
     for _ in range(n_repetitions):
-        values, of_folds = draw(rng, n_speakers, n_fold_repeats, n_seeds, partition)
+        values, partition_mean = draw(rng, n_speakers, n_fold_repeats, n_seeds, partition)
         table = by_training(values)
         test = item_difference(table)
         found["before"] += satterthwaite(values.reshape(len(values), -1)) <= LEVEL
         found["seeds averaged"] += satterthwaite(table) <= LEVEL
         found["compare"] += test.p <= LEVEL
-        found["compare, these folds"] += test._replace(value=test.value - of_folds).p <= LEVEL
+        found["compare, these folds"] += test._replace(value=test.value - partition_mean).p <= LEVEL
     return {name: count / n_repetitions for name, count in found.items()}
 
 

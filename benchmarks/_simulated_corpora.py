@@ -50,8 +50,8 @@ class Cell:
     def __str__(self) -> str:
         uneven = ", uneven" if self.is_uneven else ""
         windows = f", {self.n_windows} windows" if self.n_windows > 1 else ""
-        deals = f", {self.n_fold_repeats} deals" if self.n_fold_repeats > 1 else ""
-        return f"{self.n_items}/{self.n_folds}/{self.n_repeats}{uneven}{windows}{deals}"
+        repeats = f", {self.n_fold_repeats} repeats" if self.n_fold_repeats > 1 else ""
+        return f"{self.n_items}/{self.n_folds}/{self.n_repeats}{uneven}{windows}{repeats}"
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def make_layout(cell: Cell, seed: int) -> Layout:
         counts = rng.integers(2, 2 * CLIPS_OF_A_CLASS, size=counts.shape)
     n_clips = counts.sum(axis=1)
     labels = np.zeros((cell.n_items, n_clips.max()), dtype=np.int64)
-    for item, of_item in enumerate(counts):
-        labels[item, : n_clips[item]] = np.repeat(np.arange(N_CLASSES), of_item)
+    for item, class_counts in enumerate(counts):
+        labels[item, : n_clips[item]] = np.repeat(np.arange(N_CLASSES), class_counts)
     is_clip = np.arange(n_clips.max()) < n_clips[:, np.newaxis]
     items, _ = np.nonzero(is_clip)
     names = [str(number) for number in range(len(items))]

@@ -167,10 +167,10 @@ def _auc(most_clips: int, is_drawn: bool, rng: np.random.Generator, n_items: int
     deviation, truth = math.hypot(1, 0.7), 0.75
     separation = float(special.ndtri(truth)) * math.sqrt(2) * deviation
     scores = [rng.normal(rng.normal(0, 0.7) + separation * is_ill, 1, n) for n, is_ill in zip(clips, ill, strict=True)]
-    of_others = [np.sort(own) for own, is_ill in zip(scores, ill, strict=True) if not is_ill]
+    other_scores = [np.sort(own) for own, is_ill in zip(scores, ill, strict=True) if not is_ill]
     own_scores = [own for own, is_ill in zip(scores, ill, strict=True) if is_ill]
-    won = np.array([[np.searchsorted(other, own).sum() for other in of_others] for own in own_scores], float)
-    won = won.reshape(len(own_scores), len(of_others))
+    won = np.array([[np.searchsorted(other, own).sum() for other in other_scores] for own in own_scores], float)
+    won = won.reshape(len(own_scores), len(other_scores))
 
     def figure(counts: np.ndarray) -> np.ndarray:
         first, second = counts[..., ill], counts[..., ~ill]

@@ -36,7 +36,7 @@ def simulate_intervals(n_repetitions: int) -> dict[str, pd.DataFrame]:
         selection = list(pool.map(partial(_cover_selection, n_repetitions), SELECTION_CELLS))
     names = [f"{accuracy}: {cell}" for accuracy, cell in studies]
     return {
-        "intervals of one deal and seed cover the models; those of several cover the method": pd.DataFrame(method, names),
+        "intervals of one repeat and seed cover the models; those of several cover the method": pd.DataFrame(method, names),
         f"accuracies of speakers that are drawn from a beta distribution of mean {BETA_MEAN}": _cover_beta(n_repetitions),
         f"the best of {N_COMPETING} equal instances by validation, and nested selection": pd.DataFrame(
             selection, [str(cell) for cell in SELECTION_CELLS]
@@ -50,27 +50,27 @@ def _cover_method(n_repetitions: int, accuracy: str, cell: Cell) -> dict[str, fl
     rng, separation = np.random.default_rng(0), SEPARATIONS[accuracy]
     intervals: dict[str, list[Interval | None]] = {"accuracy": [], "macro F1": []}
     estimates: dict[str, list[float]] = {name: [] for name in intervals}
-    of_models: dict[str, list[float]] = {name: [] for name in intervals}
+    model_truths: dict[str, list[float]] = {name: [] for name in intervals}
     for number in range(n_repetitions):
         layout = layouts[number % len(layouts)]
         answers, weights = draw_answers(rng, layout, cell.n_repeats, np.array([separation]))
         counts = _confusions(answers, layout, cell)
-        of_items = np.trace(counts, axis1=2, axis2=3) / counts.sum(axis=(2, 3))
-        runs = of_items.mean(axis=0)
-        intervals["accuracy"].append(mean_interval(of_items.mean(axis=1), runs=runs))
+        item_scores = np.trace(counts, axis1=2, axis2=3) / counts.sum(axis=(2, 3))
+        runs = item_scores.mean(axis=0)
+        intervals["accuracy"].append(mean_interval(item_scores.mean(axis=1), runs=runs))
         run_scores = _macro_f1(counts.sum(axis=0))
         intervals["macro F1"].append(score_interval(cell.n_items, _score_of(counts), runs=run_scores))
         estimates["accuracy"].append(float(runs.mean()))
         estimates["macro F1"].append(float(run_scores.mean()))
         if runs.size == 1:
             new = answer_new(rng, weights[:, :, 0], separation, cell.n_windows)[layout.fold_of, 0]
-            of_models["accuracy"].append(float(np.trace(new, axis1=1, axis2=2).mean()) / N_CLASSES)
-            of_models["macro F1"].append(float(_macro_f1((counts[:, 0].sum(axis=2, keepdims=True) * new).sum(axis=0))))
+            model_truths["accuracy"].append(float(np.trace(new, axis1=1, axis2=2).mean()) / N_CLASSES)
+            model_truths["macro F1"].append(float(_macro_f1((counts[:, 0].sum(axis=2, keepdims=True) * new).sum(axis=0))))
     found: dict[str, float] = {"mean accuracy": float(np.mean(estimates["accuracy"]))}
     for name, made in intervals.items():
-        of_corpora = [float(np.mean(estimates[name]))] * n_repetitions
-        found |= _shares(name, made, of_models[name] or of_corpora)
-        found[f"{name}, all corpora"] = _shares(name, made, of_corpora)[name]
+        corpora_truths = [float(np.mean(estimates[name]))] * n_repetitions
+        found |= _shares(name, made, model_truths[name] or corpora_truths)
+        found[f"{name}, all corpora"] = _shares(name, made, corpora_truths)[name]
     return found
 
 
@@ -112,25 +112,27 @@ def _cover_selection(n_repetitions: int, cell: Cell) -> dict[str, float]:
     """
     layouts = _layouts(cell, n_repetitions)
     rng, separation = np.random.default_rng(0), SEPARATIONS["0.69"]
-    of_folds = np.arange(cell.n_folds)
+    folds = np.arange(cell.n_folds)
     made: dict[str, list[Interval | None]] = {"selected": [], "nested": []}
     truth: dict[str, list[float]] = {name: [] for name in made}
     figures: dict[str, list[float]] = {name: [] for name in made}
     for number in range(n_repetitions):
         layout = layouts[number % len(layouts)]
-        everywhere = replace(layout, fold_of=np.tile(of_folds[:, np.newaxis], (1, cell.n_items)))  # all items, by all folds
+        everywhere = replace(layout, fold_of=np.tile(folds[:, np.newaxis], (1, cell.n_items)))  # all items, by all folds
         answers, weights = draw_answers(rng, everywhere, 1, np.full(N_COMPETING, separation))
         is_right = (answers[:, :, 0] == layout.labels[:, np.newaxis]) & layout.is_clip[:, np.newaxis]
         accuracies = is_right.sum(axis=-1) / layout.is_clip.sum(axis=1)[:, np.newaxis]  # (n_folds, n_items, n_competing)
-        is_test = layout.fold_of == of_folds[:, np.newaxis]
+        is_test = layout.fold_of == folds[:, np.newaxis]
         is_validation = (layout.is_training == 0) & ~is_test
-        validation = np.array([of_fold[own].mean(axis=0) for of_fold, own in zip(accuracies, is_validation, strict=True)])
+        validation = np.array(
+            [fold_accuracies[own].mean(axis=0) for fold_accuracies, own in zip(accuracies, is_validation, strict=True)]
+        )
         choices = {"selected": np.full(cell.n_folds, validation.mean(axis=0).argmax()), "nested": validation.argmax(axis=1)}
         for name, chosen in choices.items():
-            of_items = accuracies[layout.fold_of, np.arange(cell.n_items), chosen[layout.fold_of]]
-            new = answer_new(rng, weights[of_folds, :, chosen], separation, cell.n_windows)[layout.fold_of, 0]
-            made[name].append(mean_interval(of_items))
-            figures[name].append(float(of_items.mean()))
+            item_scores = accuracies[layout.fold_of, np.arange(cell.n_items), chosen[layout.fold_of]]
+            new = answer_new(rng, weights[folds, :, chosen], separation, cell.n_windows)[layout.fold_of, 0]
+            made[name].append(mean_interval(item_scores))
+            figures[name].append(float(item_scores.mean()))
             truth[name].append(float(np.trace(new, axis1=1, axis2=2).mean()) / N_CLASSES)
     found: dict[str, float] = {}
     for name in made:

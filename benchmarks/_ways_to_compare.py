@@ -68,9 +68,13 @@ def _by_training(values: np.ndarray) -> np.ndarray:
 def over_folds(values: np.ndarray, layout: Layout) -> Difference:
     """The corrected resampled t test over the folds of all repeats, seeds averaged."""
     n_items, n_fold_repeats, _ = values.shape
-    of_deals = values.mean(axis=2)
+    partition_scores = values.mean(axis=2)
     fold_of = layout.fold_of.reshape(n_fold_repeats, n_items)
-    folds = [of_deals[of_fold == fold, deal].mean() for deal, of_fold in enumerate(fold_of) for fold in np.unique(of_fold)]
+    folds = [
+        partition_scores[item_folds == fold, repeat].mean()
+        for repeat, item_folds in enumerate(fold_of)
+        for fold in np.unique(item_folds)
+    ]
     return corrected_t(np.array(folds), layout.ratio)
 
 
@@ -127,7 +131,7 @@ def measure(cell: Cell, n_repetitions: int) -> dict[str, float]:
         for name, way in WAYS.items():
             found = way(differences[0], layout)
             errors[name] += found._replace(value=found.value - truths[0]).p <= LEVEL
-    drawn = [(*of_corpus, layout) for *of_corpus, layout in draw(cell, n_repetitions, SEPARATION, BETTER)]
+    drawn = [(*corpus, layout) for *corpus, layout in draw(cell, n_repetitions, SEPARATION, BETTER)]
     apart = np.mean([differences[0].mean() for differences, _, _ in drawn])
     for differences, truths, layout in drawn:
         for name, way in WAYS.items():
@@ -155,12 +159,12 @@ def print_ways(n_repetitions: int) -> float:
     for cell in STUDIES:
         claim = "these models" if cell.n_fold_repeats * cell.n_repeats == 1 else "this training"
         rows[cell.n_items, cell.n_fold_repeats, cell.n_repeats, claim] = measure(cell, n_repetitions)
-    table = pd.DataFrame(rows).T.rename_axis(["speakers", "deals", "seeds", "claim"])
+    table = pd.DataFrame(rows).T.rename_axis(["speakers", "repeats", "seeds", "claim"])
     print(f"{n_repetitions} corpora per study, 6 folds; errors of at most {limit:.3f} wanted, Monte Carlo error of 5 %: "
           f"{math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions):.3f}")  # fmt: skip
     for kind in ("error", "power"):
-        of_kind = table.filter(like=f"{kind}, ").rename(columns=lambda name: name.partition(", ")[2])
-        print(f"\n{kind}\n{of_kind.to_string(float_format='%.3f')}")
+        kind_table = table.filter(like=f"{kind}, ").rename(columns=lambda name: name.partition(", ")[2])
+        print(f"\n{kind}\n{kind_table.to_string(float_format='%.3f')}")
     n_mixed = min(N_MIXED, n_repetitions)
     for cell in MIXED_STUDIES:
         error, power = (measure_mixed(cell, separation, n_mixed) for separation in (SEPARATION, BETTER))

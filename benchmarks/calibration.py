@@ -103,8 +103,8 @@ def measure_curve(n_repetitions: int) -> None:
                 covered.append((curve.low[places] <= truth) & (truth <= curve.high[places]))
                 low, high = np.quantile(_resampled(examples, shares, rng), [0.025, 0.975], axis=1)
                 by_bootstrap.append((low <= truth) & (truth <= high))
-            of_shares = zip(shares, truth, np.mean(covered, axis=0), np.mean(by_bootstrap, axis=0), strict=True)
-            for share, wrong, own, bootstrap in of_shares:
+            share_rows = zip(shares, truth, np.mean(covered, axis=0), np.mean(by_bootstrap, axis=0), strict=True)
+            for share, wrong, own, bootstrap in share_rows:
                 error = 2 * np.sqrt(own * (1 - own) / n_repetitions)
                 print(f"{kind:19}{n_speakers:9}{share:7}{wrong:8.3f}{own:9.3f} ({error:.3f}){bootstrap:11.3f}", flush=True)
                 least = min(least, own)

@@ -35,8 +35,8 @@ def main() -> None:
     )
     features = np.array([_mean_and_deviation(path) for path in paths])
     model = make_pipeline(StandardScaler(), SVC(C=10))
-    of_clips = StratifiedKFold(N_SPLITS, shuffle=True, random_state=1)
-    for what, folds, groups in (("clips", of_clips, None), ("speakers", GroupKFold(N_SPLITS), speakers)):
+    clip_folds = StratifiedKFold(N_SPLITS, shuffle=True, random_state=1)
+    for what, folds, groups in (("clips", clip_folds, None), ("speakers", GroupKFold(N_SPLITS), speakers)):
         scores = cross_val_score(model, features, labels, cv=folds, groups=groups, scoring="balanced_accuracy")
         print(f"{N_SPLITS} folds over {what}: balanced accuracy {scores.mean():.3f} ± {scores.std(ddof=1):.3f}")
 

@@ -106,8 +106,8 @@ def main(seconds: float, threads: int, names: list[str]) -> None:
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             n_weights = f"{save_random_model(name, Path(folder)) / 1e6:.0f}" if name in MODELS else ""
-            took, of_processor = time_embedder(f"transformers:{folder}" if name in MODELS else name, seconds)
-        in_here = "" if name.startswith("opensmile") else f"{of_processor:.0f}"  # openSMILE has a separate process
+            took, processor_s = time_embedder(f"transformers:{folder}" if name in MODELS else name, seconds)
+        in_here = "" if name.startswith("opensmile") else f"{processor_s:.0f}"  # openSMILE has a separate process
         print(f"{name:24} {n_weights:>12} {took:14.0f} {in_here:>13}", flush=True)
     cores = count_cores()
     no_networks = [name for name in names if name not in MODELS and not is_network(settings_of(name))]

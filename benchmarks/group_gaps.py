@@ -32,8 +32,8 @@ def draw(n_speakers: int, effect: float, rng: np.random.Generator) -> tuple[Inst
     targets = np.tile(np.arange(N_CLIPS) % N_CLASSES, n_speakers)
     groups = {}
     for name, n_groups in N_GROUPS.items():
-        of_speakers = rng.permutation(np.arange(n_speakers) % n_groups)
-        groups[name] = of_speakers[items] if name in OF_SPEAKERS else rng.integers(0, n_groups, len(items))
+        speaker_groups = rng.permutation(np.arange(n_speakers) % n_groups)
+        groups[name] = speaker_groups[items] if name in OF_SPEAKERS else rng.integers(0, n_groups, len(items))
     level = 0.6 + rng.normal(0, 0.12, n_speakers)[items] + effect * (groups["statement"] - 0.5)
     answers = np.where(rng.random(len(items)) < level, targets, rng.integers(0, N_CLASSES, len(items)))
     clips = np.arange(len(items)).astype(str)

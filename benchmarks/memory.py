@@ -65,15 +65,15 @@ def write_sparse_store(folder: Path, n_gigabytes: float) -> store.FeatureStore:
     return store.open_store(made.folder)
 
 
-def make_jobs(folder: Path, of_store: store.FeatureStore, n_folds: int, **parameters: object) -> list[Job]:
+def make_jobs(folder: Path, feature_store: store.FeatureStore, n_folds: int, **parameters: object) -> list[Job]:
     """Return the jobs of an instance: each fold tests one item, validates on another and trains on the rest."""
-    dataset = of_store.folder.parents[1].name
+    dataset = feature_store.folder.parents[1].name
     shared = {"dataset": dataset, "num_epochs": 1, "max_worker_memory_mb": 10**6, **parameters}  # no worker is replaced
     (instance,) = resolve(Declaration("memory.py", "memory.py", "memory", shared, {1: {}}))
     code, results = str(folder / "code"), folder / "results" / dataset
     results.mkdir(parents=True)
     fold = Fold(1, (), (), ())
-    first = Job("", code, str(of_store.folder), 1, fold, instance.settings, instance.options, "s", "f", seed=1)
+    first = Job("", code, str(feature_store.folder), 1, fold, instance.settings, instance.options, "s", "f", seed=1)
     jobs = []
     for number in range(1, n_folds + 1):
         test, validation, *training = (ITEMS[(number + place) % len(ITEMS)] for place in range(len(ITEMS)))

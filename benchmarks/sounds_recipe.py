@@ -1,4 +1,4 @@
-"""What each part of ``recipe = sounds`` brings, on generated music of eight genres by artists that no model has heard.
+"""What each part of ``recipe = sounds`` brings, on generated music of eight genres by artists that no model was trained on.
 
 python benchmarks/sounds_recipe.py [--folder FOLDER] [--quick]
 

@@ -101,9 +101,9 @@ def difference(own: list[pd.DataFrame], other: list[pd.DataFrame], metric: str) 
     """Return the difference, the ends of its interval and p."""
     values = np.array([METRICS[metric](a) - METRICS[metric](b) for a, b in zip(own, other, strict=True)])
     without = without_each(own, metric) - without_each(other, metric)
-    of_items = without.mean(axis=1)
+    item_differences = without.mean(axis=1)
     value = values.mean()
-    over_items = (len(of_items) - 1) / len(of_items) * ((of_items - of_items.mean()) ** 2).sum()
+    over_items = (len(item_differences) - 1) / len(item_differences) * ((item_differences - item_differences.mean()) ** 2).sum()
     df = item_freedom(own[0], metric)
     errors = [(over_items, df)]
     if len(values) > 1 and np.ptp(values) > 0:

@@ -64,19 +64,19 @@ COVERAGE = (0.93, 0.97)
 
 def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
     """Return which tests find a difference between the algorithms, with the difference of the second to the first."""
-    of_tests = accuracies_of(answers, layout).mean(axis=-2).reshape(layout.fold_of.size, -1)  # of each item in each repeat
+    test_scores = accuracies_of(answers, layout).mean(axis=-2).reshape(layout.fold_of.size, -1)  # of each item in each repeat
     n_clips = np.resize(layout.is_clip.sum(axis=1), layout.fold_of.size)
     shares = np.eye(len(layout.is_training))[:, layout.fold_of.ravel()] * n_clips
-    of_folds = shares / shares.sum(axis=1, keepdims=True) @ of_tests
-    of_items = of_tests.reshape(-1, len(layout.labels), N_ALGORITHMS).mean(axis=0)
-    tests = [corrected_t(other - of_folds[:, 0], layout.ratio) for other in of_folds.T[1:]]
-    test, n_folds = tests[0], len(of_folds)
+    fold_scores = shares / shares.sum(axis=1, keepdims=True) @ test_scores
+    item_scores = test_scores.reshape(-1, len(layout.labels), N_ALGORITHMS).mean(axis=0)
+    tests = [corrected_t(other - fold_scores[:, 0], layout.ratio) for other in fold_scores.T[1:]]
+    test, n_folds = tests[0], len(fold_scores)
     plain = test.value / test.standard_error * math.sqrt(1 + n_folds * layout.ratio)
     return {
         "corrected t": test.p <= LEVEL,
         "Holm, 3 tests": (holm(np.array([each.p for each in tests])) <= LEVEL).any(),
         "plain t": 2 * special.stdtr(n_folds - 1, -abs(plain)) <= LEVEL,
-        "items": item_difference(of_items[:, [1]] - of_items[:, [0]]).p <= LEVEL,
+        "items": item_difference(item_scores[:, [1]] - item_scores[:, [0]]).p <= LEVEL,
         "difference": test.value,
         "variance": test.standard_error**2,
     }
@@ -94,9 +94,9 @@ def estimate(answers: np.ndarray, layout: Layout, new: np.ndarray) -> dict[str, 
     The macro F1 is that of the first seed.
     """
     accuracies = accuracies_of(answers, layout)[:, :, 0].mean(axis=1)
-    of_item, _ = np.nonzero(layout.is_clip)
+    clip_items, _ = np.nonzero(layout.is_clip)
     confusions = np.zeros((len(answers), N_CLASSES, N_CLASSES))
-    np.add.at(confusions, (of_item, layout.labels[layout.is_clip], answers[:, 0, 0][layout.is_clip]), 1)
+    np.add.at(confusions, (clip_items, layout.labels[layout.is_clip], answers[:, 0, 0][layout.is_clip]), 1)
     expected = confusions.sum(axis=2, keepdims=True) * new[layout.fold_of, 0]
     recalls = np.trace(new, axis1=2, axis2=3).mean(axis=1)[layout.fold_of] / N_CLASSES
     found = {

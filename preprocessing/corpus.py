@@ -52,7 +52,7 @@ CUSTOM = "custom"
 
 @dataclass(frozen=True)
 class Corpus:
-    """An index and where its audio is.
+    """The index of a dataset, and the folder of its audio.
 
     Attributes:
         folder: data/<dataset>.
@@ -66,14 +66,14 @@ class Corpus:
             duration_s, sample_rate_hz, phase (training, validation, test or null), fold (Int64), source_clip (str or
             null), augmented (bool), audio_hash.
         audio_folder: What the paths are relative to.
-        task_type: What the labels are for, one of `clips.table.TASK_TYPES`.
-        class_names: The labels in natural order, each by itself; of recordings for frame classification the classes of their
-            events; else empty.
-        item_name: What an item is, in a word such as ``actor``; empty: not known.
-        index_hash: Hash of the index, the class names and the events; it does not depend on where the audio is.
-        corrections: Of a corpus whose labels reviewers have corrected, what `clips.corrections.correct` says of it; else empty.
-        lost_sound: What of the sound settings may throw away, as of `preprocessing.audio.lost_sound.summarise`; None: an
-            earlier version made the index and did not measure it.
+        task_type: The task of the labels, one of `clips.table.TASK_TYPES`.
+        class_names: The single labels in natural order; for frame classification the classes of events; else empty.
+        item_name: The word for an item, such as ``actor``; empty: not known.
+        index_hash: Hash of the index, the class names and the events; it does not depend on the folder of the audio.
+        corrections: For a corpus with labels that reviewers have corrected, the facts from `clips.corrections.correct`; else
+            empty.
+        lost_sound: The sound that settings may discard, as from `preprocessing.audio.lost_sound.summarise`; None: not measured,
+            because an earlier version made the index.
     """
 
     folder: Path
@@ -90,7 +90,7 @@ class Corpus:
 
     @property
     def is_custom(self) -> bool:
-        """Whether the examples were handed in as arrays, so that there is no audio to extract features from."""
+        """Whether the user passed the examples as arrays, so that there is no audio for feature extraction."""
         return self.corpus == CUSTOM
 
     def annotations(self) -> "pd.DataFrame":
@@ -102,7 +102,7 @@ class Corpus:
             raise CorpusError(f"{path} cannot be read: {error}. Prepare it again: {command_to_make(self.dataset)}") from error
 
     def compute_hash(self) -> str:
-        """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.
+        """Return the hash of the present index, which differs from `index_hash` if the files have been edited.
 
         Raises:
             CorpusError: annotations.parquet is missing or damaged.
@@ -113,7 +113,7 @@ class Corpus:
 
     @property
     def target_columns(self) -> dict[str, str]:
-        """The columns of the index that are targets, by their names: ``{"label": "label"}`` where there is one."""
+        """The columns of the index that are targets, by name: ``{"label": "label"}`` for a single one."""
         return {column.removeprefix(NAMED): column for column in label_columns(self.index.columns)}
 
     @property
@@ -135,21 +135,22 @@ def make_corpus(
     n_processes: int = 1,
     progress: "Progress | None" = None,
 ) -> tuple[Corpus, "pd.DataFrame"]:
-    """Read every clip once, leave out what cannot be used, and write the index.
+    """Read every clip once, skip clips that cannot be used, and write the index.
 
     Args:
-        clips: What `list_clips` of a corpus returns; see corpora/__init__.py for its columns.
+        clips: The result of `list_clips` of a corpus; see corpora/__init__.py for its columns.
         audio_folder: What the paths are relative to.
-        dataset: Name of the corpus in experiments: the index goes to data_folder/dataset.
+        dataset: Name of the corpus in experiments; the index is written to data_folder/dataset.
         data_folder: Folder of all corpora.
         corpus: The file of corpora/ that listed the clips.
         task_type: ``classification`` (labels become text), ``multilabel_classification`` (a clip has any number of labels),
             ``regression`` (labels are numbers), ``representation`` (clips need no label) or ``frame_classification`` (clips are
             recordings; what is labelled are their events).
         annotations: For frame classification, a row per event: path, start_s, end_s, label, annotator.
-        corrections: What reviewers agree on, applied to the labels; the name of a corpus without corrections is refused then.
-        n_processes: Processes that decode audio; the result does not depend on it.
-        progress: Told how many clips are read.
+        corrections: Corrections on which reviewers agree, applied to the labels; requires a dataset name that has no corpus
+            without corrections.
+        n_processes: Number of processes that decode audio, which does not affect the result.
+        progress: Receives the number of clips that have been read.
 
     Returns:
         The corpus, and the clips left out (path, item, reason), which are in left_out.csv too; ``attrs["lost_classes"]`` of
@@ -218,7 +219,7 @@ def make_corpus(
 
 
 def _listed_annotations(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder: Path) -> "pd.DataFrame":
-    """Return annotations with the paths of the listed recordings, however they were written; refuse those of others."""
+    """Return annotations with the paths of the listed recordings in one form; raise an error for other recordings."""
     names = {path: plain_path(path, audio_folder) for path in annotations["path"].unique()}
     if unknown := sorted(set(names.values()) - set(listed)):
         raise CorpusError(
@@ -228,7 +229,7 @@ def _listed_annotations(annotations: "pd.DataFrame", listed: Iterable[str], audi
 
 
 def _with_events(annotations: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the events, without the rows that say that there is none."""
+    """Return the events without the rows of recordings without events."""
     return annotations.dropna(subset=["start_s"])
 
 
@@ -236,7 +237,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
     """Open the index that preprocessing made.
 
     Raises:
-        CorpusError: There is none, or it is damaged or of a newer version.
+        CorpusError: There is no index, or it is damaged or of a newer version.
     """
     path = index_path(dataset, data_folder)
     try:
@@ -264,7 +265,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
 
 
 def fingerprint(dataset: str, data_folder: Path) -> str:
-    """Return the sha256 of corpus.parquet: it changes when the index is made again with other content."""
+    """Return the SHA-256 of corpus.parquet, which changes when the index is made again with different content."""
     path = index_path(dataset, data_folder)
     try:
         with open_regular(path) as file:
@@ -287,7 +288,7 @@ def write_index(
     corrections: Mapping[str, Any] | None = None,
     lost_sound: Mapping[str, Any] | None = None,
 ) -> Corpus:
-    """Write corpus.parquet, whole or not at all, and open it; annotations.parquet and columns.parquet come before it.
+    """Write corpus.parquet, completely or not at all, and open it; annotations.parquet and columns.parquet are written first.
 
     Args:
         index: The columns of `Corpus.index`; others are dropped.
@@ -303,7 +304,7 @@ def write_index(
         lost_sound: As of `Corpus`; None: it was not measured.
 
     Returns:
-        The corpus as `open_corpus` gives it.
+        The corpus, as from `open_corpus`.
     """
     write_columns(folder, index, further)
     write_index_files(

@@ -1,4 +1,4 @@
-"""Signals that end a program: noted where a library swallows them, and heard where they do not reach Python."""
+"""Handle signals that end a program, even if a library ignores them or Python cannot process them."""
 
 import os
 import signal
@@ -48,12 +48,12 @@ def interrupts_postponed() -> Iterator[None]:
 
 @contextmanager
 def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
-    """End this process where a signal does not reach Python within `SECONDS_TO_END`: what computes in C may never return.
+    """End this process if Python does not process a signal within `SECONDS_TO_END`, because code in C may never return.
 
-    Not on Windows, where the main thread waits for other threads and processes in C too.
+    Not on Windows, where the main thread also waits for other threads and processes in C.
 
     Args:
-        say: Called ahead of that end, after `rescue`.
+        say: Called before that end, after `rescue`.
     """
     handlers = {} if IS_WINDOWS else _handlers()
     if not handlers:
@@ -90,7 +90,7 @@ def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def rescued_by(save: Callable[[], object]) -> Iterator[None]:
-    """Have `rescue` call a function that saves what is in memory, within the block."""
+    """Within the block, make `rescue` call a function that saves the state in memory."""
     _rescues.append(save)
     try:
         yield
@@ -99,14 +99,14 @@ def rescued_by(save: Callable[[], object]) -> Iterator[None]:
 
 
 def rescue() -> None:
-    """Save what this process would lose; for threads that are about to end it."""
+    """Save the state that this process would lose; for threads that are about to end it."""
     for save in _rescues:
         save()
 
 
 @contextmanager
 def blocked(numbers: Iterable[int]) -> Iterator[None]:
-    """Block signals for this thread, and what it starts, within the block."""
+    """Block signals for this thread and its children within the block."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -118,7 +118,7 @@ def blocked(numbers: Iterable[int]) -> Iterator[None]:
 
 
 def _handlers() -> dict[int, _Handler]:
-    """Return the handler of each signal that interrupts; none in threads other than the main one, which gets all signals."""
+    """Return the handler of each interrupting signal; empty except in the main thread, which receives all signals."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
@@ -127,7 +127,7 @@ def _handlers() -> dict[int, _Handler]:
 
 @contextmanager
 def _handling(numbers: Mapping[int, _Handler], handler: _Handler) -> Iterator[None]:
-    """Let signals call another handler than their own within the block."""
+    """Replace the handlers of signals within the block."""
     for number in numbers:
         signal.signal(number, handler)
     try:

@@ -1,6 +1,6 @@
 """Call a function for every clip, in several processes, and yield the results in the order of the clips.
 
-Only a few results wait at any time, so memory does not grow with the number of clips.
+Only a few results wait at any time, so memory use does not grow with the number of clips.
 """
 
 import os
@@ -21,7 +21,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (done, total) whenever a clip is done."""
+"""A function of (done, total), called whenever a clip is done."""
 
 audio_refusal: ContextVar[str] = ContextVar("audio_refusal", default="")
 """Why audio must not be opened; empty: it may be. Set while a task is done whose process has died twice."""
@@ -37,7 +37,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 def count_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -55,23 +55,23 @@ def map_in_processes(
     smallest_parallel: int = SMALLEST_PARALLEL,
     is_first_reading: bool = False,
 ) -> Generator[Result, None, None]:
-    """Yield ``function(task)`` of each task, in their order.
+    """Yield ``function(task)`` for each task, in order.
 
-    In this process and in others alike one BLAS thread is used, so that the results do not depend on their number. Where a
-    process dies, its tasks are done again one by one. If the process of a task dies again, the task is done once more without
-    audio: `open_audio` then raises an `AudioError`, as for a damaged file.
+    All processes use one BLAS thread, so that results do not depend on the number of processes. If a process dies, its tasks
+    are repeated one by one. If the process of a task dies again, the task is repeated without audio: `open_audio` then raises
+    an `AudioError`, as for a damaged file.
 
     Args:
-        function: A function at the top level of a module, which a fresh process imports. What it raises is raised here.
-        tasks: What it is called with; they and the results are pickled.
-        n_processes: Spawned processes at most; 1, or fewer than `smallest_parallel` tasks: in this one.
-        progress: Told how many results have been yielded.
+        function: A function at the top level of a module, which a new process imports. Its errors are raised here.
+        tasks: Its arguments; they and the results are pickled.
+        n_processes: Largest number of spawned processes; with 1, or fewer than `smallest_parallel` tasks, this process is used.
+        progress: Receives the number of yielded results.
         smallest_parallel: Number of tasks from which other processes are worth their start.
-        is_first_reading: The files may crash their decoder, so that another process does fewer tasks, too, unless
+        is_first_reading: Whether files may crash their decoder, so that another process is used even for few tasks, unless
             `n_processes` is 1.
 
     Raises:
-        WorkerError: The process of a task died even where it read no audio.
+        WorkerError: The process of a task died even without reading audio.
     """
     is_parallel = n_processes > 1 and len(tasks) >= smallest_parallel
     if is_parallel or (is_first_reading and n_processes > 1 and tasks):

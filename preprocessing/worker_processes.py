@@ -1,4 +1,4 @@
-"""Spawned processes that call functions, each at the end of its own pipe, so that the death of one holds up no other.
+"""Spawned processes that call functions, each with a separate pipe, so that the death of one does not block others.
 
 Pools that share one pipe for all results (concurrent.futures, joblib's loky) wait without end where a process is killed while
 it writes there, as the system does to what takes too much memory.
@@ -34,7 +34,7 @@ class WorkerProcesses:
 
     Args:
         number: How many at most.
-        variables: Environment variables that they have besides those of this process; they are set before NumPy is imported.
+        variables: Additional environment variables, which are set before NumPy is imported.
         when_lost: The text of the `WorkerError` where one has died.
     """
 

@@ -20,10 +20,10 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> p
         annotations_by_recording: `Annotations` by the path of their recording.
 
     Returns:
-        A row per recording and label that someone heard in it: path; label; n_annotators, who annotated the recording;
-        ``<annotator>_s`` (``annotated_s`` where the annotator has no name), the seconds that each heard, NaN for one who did
-        not annotate the recording; agreed_s, heard by all of them; disputed_s, heard by some; agreement, the share of
-        agreed_s in both (Jaccard 1912). The last three are NaN where there was but one annotator.
+        A row per recording and label that occurs in it: path; label; n_annotators, the number of annotators of the recording;
+        ``<annotator>_s`` (``annotated_s`` if the annotator has no name), the seconds that each labelled, NaN for one who did
+        not annotate the recording; agreed_s, labelled by all of them; disputed_s, labelled by some; agreement, the share of
+        agreed_s in both (Jaccard 1912). The last three are NaN if there was only one annotator.
     """
     names = sorted({name for annotations in annotations_by_recording.values() for name in annotations["annotator"]})
     columns = {name: f"{name or 'annotated'}_s" for name in names}
@@ -47,6 +47,6 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> p
 
 
 def write_disagreement(path: Path, table: pd.DataFrame) -> None:
-    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell."""
+    """Write a `disagreement_table` as csv, completely or not at all; times to the microsecond, NaN as an empty cell."""
     rounded = table.round(6)
     replace_file(path, lambda temporary: guarded(rounded).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

@@ -1,4 +1,4 @@
-"""The settings of [frame_classification] in config.ini, which also model.json has of a model for frames."""
+"""The settings of [frame_classification] in config.ini, which are also in model.json of models for frames."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from xval.base.setting_scope import Scope
 
 
 class FrameSettings(SettingsModel):
-    """How the frames of a recording are cut, and how events are found in the predictions for them."""
+    """Settings for cutting recordings into frames, and for finding events in the predictions for frames."""
 
     label_form: Annotated[LabelForm, Scope.FRAMES | Scope.MODEL | Scope.FRAME_LOSS] = Field(
         "multi_class",
@@ -59,11 +59,11 @@ class FrameSettings(SettingsModel):
     )
 
     def frame_samples(self, sample_rate_hz: int) -> int:
-        """Return how many samples a labelled frame has."""
+        """Return the number of samples of a labelled frame."""
         return count_frame_samples(self.label_frame_s, sample_rate_hz)
 
     def frame_s(self, sample_rate_hz: int) -> float:
-        """Return how long a labelled frame is, in whole samples (s)."""
+        """Return the length of a labelled frame, which is a whole number of samples (s)."""
         return self.frame_samples(sample_rate_hz) / sample_rate_hz
 
 

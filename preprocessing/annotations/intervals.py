@@ -1,7 +1,7 @@
 """Set operations on half-open intervals of whole numbers: samples, or nanoseconds where no sample rate is known.
 
-Intervals are int64 (n, 2) arrays of begin and end; the end does not belong to its interval. Inputs may overlap and be in any
-order, and an interval that ends where or before it begins is empty. Results are sorted and neither overlap nor touch.
+Intervals are int64 (n, 2) arrays of start and end; the end is excluded. Inputs may overlap and be in any order, and an interval
+whose end is not after its start is empty. Results are sorted and neither overlap nor touch.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,10 +18,10 @@ def from_seconds(start_s: ArrayLike, end_s: ArrayLike, rate_hz: int = NS_PER_S) 
     """Return intervals in samples.
 
     Args:
-        start_s: Begins, float (n,), s.
-        end_s: Ends, float (n,), s.
-        rate_hz: Samples per second; as it stands, the intervals are in nanoseconds, which tell the samples of every rate of
-            audio apart.
+        start_s: float (n,), starts, seconds.
+        end_s: float (n,), ends, seconds.
+        rate_hz: Samples per second; by default intervals are in nanoseconds, which distinguish the samples of all audio sample
+            rates.
 
     Returns:
         int64 (n, 2), each number rounded to the nearest sample.
@@ -31,7 +31,7 @@ def from_seconds(start_s: ArrayLike, end_s: ArrayLike, rate_hz: int = NS_PER_S) 
 
 
 def union(intervals: Intervals) -> Intervals:
-    """Return what is in any of the intervals: sorted, apart from each other, none empty."""
+    """Return the union of the intervals: sorted, disjoint, none empty."""
     kept = intervals[intervals[:, 0] < intervals[:, 1]]
     if len(kept) == 0:
         return kept.reshape(0, 2)
@@ -43,35 +43,35 @@ def union(intervals: Intervals) -> Intervals:
 
 
 def intersect(a: Intervals, b: Intervals) -> Intervals:
-    """Return what is in both sets."""
+    """Return the intersection of two sets of intervals."""
     return _combine(a, b, np.logical_and)
 
 
 def subtract(a: Intervals, b: Intervals) -> Intervals:
-    """Return what is in the first set but not in the second."""
+    """Return the first set of intervals without the second."""
     return _combine(a, b, lambda in_a, in_b: in_a & ~in_b)
 
 
 def total(intervals: Intervals) -> int:
-    """Return the length of all intervals together; what is in several counts once."""
+    """Return the length of the union of all intervals."""
     apart = union(intervals)
     return int(np.sum(apart[:, 1] - apart[:, 0]))
 
 
 def join(sets: Iterable[Intervals]) -> Intervals:
-    """Return what is in any of several sets."""
+    """Return the union of several sets of intervals."""
     return union(np.concatenate([np.empty((0, 2), dtype=np.int64), *sets]))
 
 
 def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how much of each segment between neighbouring edges is in the intervals.
+    """Return the length of each segment between neighbouring edges that the intervals cover.
 
     Args:
-        intervals: Any set.
-        edges: int64 (n_stretches + 1,), rising.
+        intervals: A set of intervals.
+        edges: int64 (n_segments + 1,), ascending.
 
     Returns:
-        int64 (n_stretches,).
+        int64 (n_segments,).
     """
     apart = union(intervals)
     if len(apart) == 0:
@@ -84,7 +84,7 @@ def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _combine(a: Intervals, b: Intervals, wanted: Callable[[Membership, Membership], Membership]) -> Intervals:
-    """Return the segments between all edges whose membership of the two sets is wanted."""
+    """Return the segments between all edges with the requested membership in the two sets."""
     a, b = union(a), union(b)
     edges = np.unique(np.concatenate([a.ravel(), b.ravel()]))
     inside = [

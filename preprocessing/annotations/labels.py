@@ -1,4 +1,4 @@
-"""Combine what several annotators say of a recording into events, disputed segments, and targets and weights of frames."""
+"""Combine the annotations of a recording by several annotators into events, disputed segments, and targets of frames."""
 
 import math
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 Annotations: TypeAlias = "pd.DataFrame"
 """A row per annotated segment: start_s and end_s (float64, seconds from the begin of the recording), label (text) and annotator
-(text, empty where there is but one). A row without start_s and end_s (NaN) says that this annotator heard nothing in the
-recording, which differs from not having listened to it. For several recordings there is a column path besides."""
+(text, empty if there is only one). A row without start_s and end_s (NaN) means that this annotator found no event in the
+recording, which differs from not having annotated it. Several recordings also have a column path."""
 
 LabelForm = Literal["multi_class", "multi_label"]
 BACKGROUND = "background"
-"""The label of a segment without events; of frames with one class each the class of those in which there is none."""
+"""The label of a segment without events, and the class of frames without events if each frame has one class."""
 POLICIES = ("union", "intersection", "ignore_disagreement")
 COLUMNS = ("start_s", "end_s", "label")
 
 
 class Resolved(NamedTuple):
-    """What annotators say of one recording, taken together.
+    """The combined annotations of one recording.
 
     Attributes:
-        events: start_s, end_s, label, by begin; those of one label neither overlap nor touch.
-        disputed: The same of segments where one annotator heard this label and another did not.
+        events: start_s, end_s, label, sorted by start; events of one label neither overlap nor touch.
+        disputed: The same columns for segments that some annotators gave this label and others did not.
     """
 
     events: "pd.DataFrame"
@@ -43,7 +43,7 @@ class FrameLabels(NamedTuple):
 
     Attributes:
         targets: multi_class: int64 (n_frames,), class numbers; multi_label: float32 (n_frames, n_classes), 0 or 1.
-        weights: float32 (n_frames,), 0 for frames whose target is in dispute, else 1.
+        weights: float32 (n_frames,), 0 for frames with a disputed target, else 1.
     """
 
     targets: NDArray[Any]
@@ -51,18 +51,18 @@ class FrameLabels(NamedTuple):
 
 
 def count_frame_samples(frame_s: float, sample_rate_hz: int) -> int:
-    """Return how many samples a labelled frame has."""
+    """Return the number of samples of a labelled frame."""
     return max(1, round(frame_s * sample_rate_hz))
 
 
 def resolve(annotations: Annotations, policy: str) -> Resolved:
-    """Take together what the annotators of one recording heard.
+    """Combine the annotations of one recording.
 
     Args:
-        annotations: Of one recording.
-        policy: ``union``: what any of them heard; ``intersection``: what all of them heard; ``ignore_disagreement``: the same,
-            and what only some heard is disputed; or the name of the one annotator who is believed. Who has no row here did
-            not annotate the recording, and does not count.
+        annotations: The annotations of one recording.
+        policy: ``union``: segments of any annotator; ``intersection``: segments of all annotators; ``ignore_disagreement``: the
+            same, and segments of only some annotators are disputed; or the name of the only annotator to use. Annotators
+            without a row did not annotate the recording and do not count.
     """
     by_label = intervals_by_label(annotations)
     if policy not in POLICIES:
@@ -79,15 +79,15 @@ def resolve(annotations: Annotations, policy: str) -> Resolved:
 
 
 def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resolved]:
-    """Resolve every recording that has been annotated by someone who counts.
+    """Combine the annotations of each recording that has an annotator who counts.
 
     Args:
-        annotations: With the column path.
+        annotations: Annotations with the column path.
         policy: As in `resolve`.
 
     Returns:
-        By path. A recording that the one believed annotator has not annotated is skipped: what is not annotated is not
-        negative.
+        The result by path. With a single annotator, recordings without annotation by this annotator are skipped, because they
+        are not negative examples.
     """
     if policy not in POLICIES:
         _check_annotator(policy, annotations)
@@ -96,7 +96,7 @@ def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resol
 
 
 def intervals_by_label(annotations: Annotations) -> dict[str, dict[str, Intervals]]:
-    """Return what each annotator of one recording heard of each label.
+    """Return the intervals of each label by each annotator of one recording.
 
     Returns:
         ``{label: {annotator: int64 (n, 2), ns}}``; all annotators of the recording are under every label.
@@ -114,7 +114,7 @@ def intervals_by_label(annotations: Annotations) -> dict[str, dict[str, Interval
 
 
 def common(annotated: dict[str, Intervals]) -> Intervals:
-    """Return what all annotators heard: int64 (n, 2), ns."""
+    """Return the intervals that all annotators have labelled: int64 (n, 2), ns."""
     first, *others = annotated.values()
     for other in others:
         first = intervals.intersect(first, other)
@@ -134,21 +134,21 @@ def frame_labels(
 ) -> FrameLabels:
     """Return target and weight of every frame of a recording.
 
-    Frame k covers the samples from k * frame_samples up to, but without, (k + 1) * frame_samples. A class is heard in it where
+    Frame k covers the samples from k * frame_samples up to, but excluding, (k + 1) * frame_samples. A class is active in it if
     the union of its events covers at least the share ``overlap`` of these samples.
 
     Args:
         events: start_s, end_s, label.
-        disputed: The same; a frame has weight 0 where it would get another target if these were events too, that is, where
-            the annotators' own targets differ.
-        class_names: multi_class: the first is the background, which is what no event covers (events of that label are passed
-            over); multi_label: the events' labels.
+        disputed: The same columns; a frame has weight 0 if these segments would change its target, that is, if the annotators'
+            own targets differ.
+        class_names: multi_class: the first is the background, the class of frames without events (events with that label are
+            ignored); multi_label: the events' labels.
         n_frames: How many, from the begin of the recording.
         frame_samples: Length of a frame.
         sample_rate_hz: Rate at which samples are counted.
         overlap: Above 0, up to 1.
-        form: multi_class: one class per frame: of those heard, the one that covers more of it, in a tie the first in
-            class_names. multi_label: every class that is heard.
+        form: multi_class: one class per frame, the active class that covers most of it, in a tie the first in class_names.
+            multi_label: every active class.
     """
     if not 0 < overlap <= 1 or frame_samples < 1:
         raise SettingsError(
@@ -173,7 +173,7 @@ def frame_labels(
 def annotated_samples(
     tables: "Sequence[pd.DataFrame]", names: Sequence[str], n_frames: int, frame_samples: int, sample_rate_hz: int
 ) -> NDArray[np.int64]:
-    """Return how many samples of each frame events of each class cover.
+    """Return the number of samples of each frame that events of each class cover.
 
     Args:
         tables: Events: start_s, end_s, label; they may overlap.
@@ -196,16 +196,16 @@ def annotated_samples(
 
 
 def needed_samples(overlap: float, frame_samples: int) -> int:
-    """Return how many samples of a frame a class must cover to be in it."""
+    """Return the number of samples of a frame that a class must cover to be active in it."""
     return max(1, math.ceil(overlap * frame_samples - 1e-6))  # the share times the length may miss a whole number
 
 
 def largest_classes(annotated: NDArray[np.int64], needed: int) -> NDArray[np.int64]:
-    """Return the class of each frame, of those heard the one that covers more, from 1; 0 where none covers enough.
+    """Return the active class that covers most of each frame, from 1; 0 if none covers enough.
 
     Args:
-        annotated: As of `annotated_samples`.
-        needed: As of `needed_samples`.
+        annotated: As from `annotated_samples`.
+        needed: As from `needed_samples`.
     """
     # One more column, so that there is a largest one where the background is the only class.
     largest = np.argmax(np.column_stack([annotated, np.zeros(len(annotated), dtype=np.int64)]), axis=1)
@@ -213,7 +213,7 @@ def largest_classes(annotated: NDArray[np.int64], needed: int) -> NDArray[np.int
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:
-    """Refuse a policy that is neither one of `POLICIES` nor the name of an annotator."""
+    """Raise an error for a policy that is neither one of `POLICIES` nor the name of an annotator."""
     names = set(annotations["annotator"])
     if name not in names:
         raise SettingsError(f"unknown annotation policy '{name}'. {suggestion(name, [*POLICIES, *filter(None, names)])}")

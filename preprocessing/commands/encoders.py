@@ -61,7 +61,7 @@ def _describe(preset: Preset) -> str:
         "size": _size(preset),
         "licence": preset.licence,
         "sample rate": f"{preset.sample_rate_hz} Hz" if preset.sample_rate_hz else "any",
-        "heard": preset.training_data,
+        "trained on": preset.training_data,
         "more": preset.card,
         "here": _state(preset),
         "loadable": "" if preset.family else f"no: {preset.obstacle}",

@@ -354,7 +354,7 @@ def read_segments(
 
 
 def _contradicted(rows: Sequence[tuple[int, Row]]) -> list[Fault]:
-    """Return a fault for each line that says of a recording that it has no event, where the same annotator heard one."""
+    """Return a fault for each line without an event for a recording in which the same annotator has an event."""
     events = {(row["path"], row.get("annotator")): line for line, row in rows if not has_no_event(row)}
     told = ((line, row["path"], (row["path"], row.get("annotator"))) for line, row in rows if has_no_event(row))
     return [
@@ -413,7 +413,7 @@ def recording_tables(segments: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame
         item: What the option says, for the error.
 
     Returns:
-        A row per recording: path, item, label (all labels that are heard in it, sorted, joined with ``+``; else background);
+        A row per recording: path, item, label (all labels in it, sorted, joined with ``+``; else background);
         and `Annotations` with the column path, where every annotator of a recording has a row.
     """
     import pandas as pd

@@ -96,7 +96,7 @@ def list_recordings(
     """List whole recordings and what both tables say of them; the arguments are those of `list_clips`.
 
     Returns:
-        A row per recording: path, item, label (what is heard in it, joined with ``+``; background where nothing is); and
+        A row per recording: path, item, label (all labels in it, joined with ``+``; background if there is none); and
         `Annotations` with the column path, by the annotators ``fileinfo`` and ``annotation``.
     """
     audio = Recordings(audio_folder, "recordings of bats, such as files101/120601011047196133.WAV")

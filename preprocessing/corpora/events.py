@@ -117,8 +117,8 @@ def list_recordings(
     recording is its background.
 
     Returns:
-        A row per recording that the annotation names: path, item, label (what is heard in it, joined with ``+``; background
-        where nothing is); and `Annotations` with the column path. Lines labelled background are no events.
+        A row per recording that the annotation names: path, item, label (all labels in it, joined with ``+``; background if
+        there is none); and `Annotations` with the column path. Lines labelled background are no events.
     """
     import pandas as pd
 

@@ -1,1 +1,1 @@
-"""Samples into features, and the settings that decide them."""
+"""Compute features from samples, and the feature settings."""

@@ -19,16 +19,16 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
 
     Args:
         samples: float32 (n,), mono, at ``settings.sample_rate_hz``.
-        settings: What to compute.
-        n_samples: Length that the clip is zero-padded or cut to at its end; None: its own.
+        settings: The feature settings.
+        n_samples: Length to which the clip is zero-padded or cut at its end; None: its own length.
 
     Returns:
-        float32 (n_frames, n_bins). n_frames as `count_frames` says, or ``settings.stretch_frames``; the bins are those of
+        float32 (n_frames, n_bins). n_frames is that of `count_frames`, or ``settings.stretch_frames``; the bins are those of
         `bin_names`. Levels are in dB; for ``scale = linear`` magnitudes to the ``power``, to which ``db_reference`` and
         ``top_db`` do not apply.
 
     Raises:
-        SettingsError: scipy knows no such window, or a mel filter or band is so narrow that it holds no bin of the transform.
+        SettingsError: scipy has no such window, or a mel filter or band is so narrow that it contains no bin of the transform.
     """
     n_samples = samples.size if n_samples is None else n_samples
     samples = samples[:n_samples]
@@ -44,10 +44,10 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
 
 
 def check_settings(settings: FeatureSettings) -> None:
-    """Make window, mel filters and bands once, so that what is wrong with them shows before the first clip is read.
+    """Make window, mel filters and bands once, so that their errors show before the first clip is read.
 
     Raises:
-        SettingsError: As `extract`; or the detector of voice is not installed.
+        SettingsError: As for `extract`; or the voice activity detector is not installed.
     """
     if settings.vad == "silero":
         check_detector()
@@ -61,18 +61,18 @@ def check_settings(settings: FeatureSettings) -> None:
 
 
 def trim(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, int]:
-    """Find where a clip begins and ends without what is no speech, and without the silence at its two ends.
+    """Return start and end of a clip without non-speech and silence at its two ends.
 
-    With ``vad = silero`` all before the first and behind the last speech goes (`find_voice`); a clip without speech stays
-    whole. A frame of n_fft samples is silent when its mean square lies more than ``trim_db`` below that of the loudest one; as
-    ``librosa.effects.trim`` with the settings' frame and hop length.
+    With ``vad = silero`` everything before the first and after the last speech is removed (`find_voice`); a clip without speech
+    is not cut. A frame of n_fft samples is silent if its mean square is more than ``trim_db`` below that of the loudest one, as
+    in ``librosa.effects.trim`` with the settings' frame and hop length.
 
     Args:
         samples: float32 (n,), mono, at ``settings.sample_rate_hz``.
         settings: ``trim_db`` None and ``vad`` none keep the whole clip.
 
     Returns:
-        The first sample kept, and the one behind the last.
+        The index of the first sample to keep, and the index after the last one.
     """
     if settings.vad == "silero":
         begin, end = find_voice(samples, settings.sample_rate_hz) or (0, samples.size)
@@ -103,7 +103,7 @@ def _emphasised(samples: NDArray[np.float32], coefficient: float) -> NDArray[np.
 
 
 def stretch_time(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
-    """Interpolate linearly between frames; the first and the last stay what they are."""
+    """Interpolate linearly between frames; the first and the last do not change."""
     position = np.linspace(0, len(features) - 1, n_frames)
     before = np.minimum(position.astype(np.intp), len(features) - 1)
     after = np.minimum(before + 1, len(features) - 1)

@@ -1,4 +1,4 @@
-"""The settings of [features] in config.ini, which decide the key of a feature store."""
+"""The settings of [features] in config.ini, which determine the key of a feature store."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -20,7 +20,7 @@ from xval.base.setting_fields import (
 from xval.base.setting_scope import FEATURES, Scope
 
 KINDS = ("logmel", "stft", "mfcc", "chroma", "f0", "energy", "zcr", "spectral", "contrast")
-"""The features of frames, which may be side by side, joined by ``+``; preprocessing/features/kinds.py says what each is."""
+"""The features of frames, several joined by ``+``; preprocessing/features/kinds.py describes them."""
 _ALONE = ("waveform", "embedding")
 
 
@@ -43,14 +43,14 @@ SPECTRAL_KEYS = (
     "n_fft", "win_length", "hop_length", "window", "n_mels", "mel_scale", "fmin_hz", "fmax_hz", "n_mfcc", "power", "scale",
     "db_reference", "top_db", "pre_emphasis",
 )  # fmt: skip
-"""The settings that make frames and bins of samples."""
+"""The settings for computing frames and bins from samples."""
 _MEL_KEYS = ("n_mels", "mel_scale", "fmin_hz", "fmax_hz")
 EMBEDDING_KEYS = ("embedding_model", "embedding_layer", "embedding_pooling")
 """The settings of embeddings."""
 
 
 class FeatureSettings(SettingsModel):
-    """The features of an example, and how they are stored.
+    """The settings of features and their storage.
 
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
@@ -246,17 +246,17 @@ class FeatureSettings(SettingsModel):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The features of frames that are stored, as they are side by side; none of waveforms and embeddings."""
+        """The stored features of frames, in their order; empty for waveforms and embeddings."""
         return () if self.features in _ALONE else tuple(self.features.split("+"))
 
     @property
     def channel_number(self) -> int | None:
-        """The channel that is read, from 0; None: the mean of all."""
+        """The channel to read, from 0; None: the mean of all."""
         return None if self.channel == "mean" else self.channel
 
     @property
     def pretrained(self) -> str | None:
-        """The setting that names a model trained on audio elsewhere: embedding_model or encoder; None: there is none."""
+        """The setting that names a pretrained model: embedding_model or encoder; None: there is none."""
         return "embedding_model" if self.features == "embedding" else "encoder" if self.encoder else None
 
     @property
@@ -266,13 +266,13 @@ class FeatureSettings(SettingsModel):
 
     @property
     def is_trimmed(self) -> bool:
-        """Whether the ends of a clip may be cut off first."""
+        """Whether the ends of a clip may be trimmed first."""
         return self.trim_db is not None or self.vad != "none"
 
     def stored(self) -> dict[str, Any]:
-        """Return the settings that decide what a feature store holds.
+        """Return the settings that determine the content of a feature store.
 
-        The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
+        The samples of a corpus do not depend on the features of a front end, so instances share them.
         """
         decisive = set(type(self).model_fields) - {"frontend", "crop_s", "vad", "padding", "encoder", *EMBEDDING_KEYS}
         # Later than stores that are to keep their keys.
@@ -289,7 +289,7 @@ class FeatureSettings(SettingsModel):
         return self.model_dump(mode="json", include=decisive)
 
     def in_use(self) -> set[str]:
-        """Return the settings that can change what a model gets, with these features and this front end."""
+        """Return the settings that can change the input of a model with these features and this front end."""
         kinds = {self.frontend} - {"none"} if self.features == "waveform" else {*self.kinds}
         unused = {name for name in EMBEDDING_KEYS if self.features != "embedding"}
         if not kinds:
@@ -310,7 +310,7 @@ class FeatureSettings(SettingsModel):
         return set(type(self).model_fields) - unused
 
     def spectral(self) -> "FeatureSettings":
-        """Return the settings of the features that the front end makes, as if they were stored.
+        """Return the settings of the front end's features, as if they were stored.
 
         Raises:
             ValueError: There is no front end.

@@ -1,4 +1,4 @@
-"""The kinds of features, a function each, equal to librosa's where librosa has it.
+"""The kinds of features, a function each, with the same values as in librosa where librosa has them.
 
 Each returns float32 (n_frames, n_bins), with the same frames for all kinds (`count_frames`), and a name for each bin.
 """
@@ -60,7 +60,7 @@ def chroma(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettin
 def f0(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the fundamental frequency in semitones above ``f0_min_hz``, and how periodic the frame is, 0 to 1; see `pitch`.
 
-    Unvoiced frames and silence have 0 semitones: a network tells them from a low voice by the second bin.
+    Unvoiced frames and silence have 0 semitones; a network distinguishes them from a low voice by the second bin.
     """
     return _with_silence(pitch(samples, n_samples, settings), n_samples, settings)
 
@@ -115,7 +115,7 @@ def contrast(samples: NDArray[np.float32], n_samples: int, settings: FeatureSett
 
 
 class Kind(NamedTuple):
-    """A kind of features: what makes it, and the names of its bins."""
+    """A kind of features: its function, and the names of its bins."""
 
     make: Make
     names: Callable[[FeatureSettings], list[str]]
@@ -162,12 +162,12 @@ def _scaled(values: NDArray[np.float32], settings: FeatureSettings) -> NDArray[n
 
 
 def _powers(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the power spectrum, whatever the ``power`` of other kinds."""
+    """Return the power spectrum, regardless of the ``power`` of other kinds."""
     return spectrogram(samples, n_samples, settings.model_copy(update={"power": 2.0}), None)
 
 
 def _with_silence(values: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return values (n_sounding, n_bins) followed by the zeros of frames that hold nothing but padding."""
+    """Return values (n_sounding, n_bins) followed by zeros for frames with only padding."""
     return np.pad(values, ((0, count_frames(n_samples, settings) - len(values)), (0, 0)))
 
 
@@ -178,7 +178,7 @@ def _contrast_edges_hz(settings: FeatureSettings) -> list[float]:
 
 
 def contrast_bands(settings: FeatureSettings) -> list[tuple[slice, int]]:
-    """Return the bins of each band of `contrast`, and how many of them its peak and its valley are means of.
+    """Return the bins of each band of `contrast`, and the number of bins over which its peak and valley are averaged.
 
     Raises:
         SettingsError: A band is narrower than the bins of the transform.

@@ -23,8 +23,8 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
     """Return the pitch around the middle of each frame.
 
     The method is YIN (de Cheveigné & Kawahara 2002, "YIN, a fundamental frequency estimator for speech and music"). A segment
-    of three periods of ``f0_min_hz`` is looked at, however long a frame is, because a voice changes within longer ones. The
-    normalised difference d is 0 where the segment repeats itself exactly, and about 1 for noise.
+    of three periods of ``f0_min_hz`` is used, regardless of the frame length, because a voice changes within longer segments.
+    The normalised difference d is 0 if the segment repeats itself exactly, and about 1 for noise.
 
     Args:
         samples: float32 (n,), n up to n_samples.
@@ -32,8 +32,8 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
         settings: ``f0_min_hz`` and ``f0_max_hz`` bound the pitch.
 
     Returns:
-        float32 (n_sounding, 2): semitones above ``f0_min_hz``, 0 where d is 0.4 or more, or the segment is silent; and 1 - d,
-        0 to 1. Frames at the end that hold nothing but padding are skipped.
+        float32 (n_sounding, 2): semitones above ``f0_min_hz``, 0 where d is 0.4 or more, or the segment is silent; and 1 - d, 0
+        to 1. Frames at the end with only padding are skipped.
     """
     rate_hz = settings.sample_rate_hz
     longest = math.ceil(rate_hz / settings.f0_min_hz) + 1

@@ -1,6 +1,6 @@
-"""Open a feature store, whose arrays stay on disk until they are used, and write one from the dicts of a custom script.
+"""Open a feature store, whose arrays stay on disk until they are used, or write one from the arrays of a custom script.
 
-store/writer.py writes the folder of a store.
+store/writer.py writes the files of a store.
 """
 
 import json
@@ -36,7 +36,7 @@ class FeatureStore:
 
     Attributes:
         folder: data/<dataset>/features/<key>.
-        description: What store.json says.
+        description: The content of store.json.
     """
 
     folder: Path
@@ -49,17 +49,17 @@ class FeatureStore:
 
     @property
     def task_type(self) -> str:
-        """Return what the examples are labelled for; see `layout.StoreDescription`."""
+        """Return the task of the labels; see `layout.StoreDescription`."""
         return self.description.task_type
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Return what the targets 0, 1, ... mean, or the classes of events; else empty."""
+        """Return the names of the classes 0, 1, ..., or the classes of events; else empty."""
         return self.description.class_names
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """Return the names of the targets of a regression, ``0``, ``1`` ... where they have none; else empty."""
+        """Return the names of the targets of a regression (``0``, ``1`` ... if they have no names); else empty."""
         if self.task_type != "regression":
             return ()
         return self.description.target_names or tuple(map(str, range(self.target_shape[0])))
@@ -71,7 +71,7 @@ class FeatureStore:
 
     @property
     def is_waveform(self) -> bool:
-        """Whether it holds the samples of clips, each of its own length, one behind the other."""
+        """Whether it has the consecutive samples of clips with different lengths."""
         return self.description.is_waveform
 
     @property
@@ -90,22 +90,22 @@ class FeatureStore:
         return dict(self.description.item_counts)
 
     def __getitem__(self, item: str | int) -> tuple[Mapped, Mapped]:
-        """Return an item's examples and their targets, as `predictors` and `targets` do."""
+        """Return the examples of an item and their targets; see `predictors` and `targets`."""
         return self.predictors(item), self.targets(item)
 
     def predictors(self, item: str | int | None = None) -> Mapped:
-        """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only; None: those of all.
+        """Return the examples of an item (None: of all): float32 (n_examples, *example_shape), memory-mapped and read-only.
 
-        Of waveforms the samples of all clips, float32 (n_samples,), one clip after the other; see `examples`.
+        For waveforms, the samples of all clips, float32 (n_samples,), one clip after the other; see `examples`.
         """
         shape = () if self.is_waveform else self.example_shape
         rows = self._array(layout.PREDICTORS_NAME, (sum(self.description.item_rows.values()), *shape), layout.PREDICTORS_DTYPE)
         return rows if item is None else rows[self._find(str(item), self.item_slices)]  # type: ignore[return-value] # mapped
 
     def targets(self, item: str | int | None = None) -> Mapped:
-        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape); see `predictors`.
+        """Return the targets of an item (None: of all): int64 (n_examples,) or float32 (n_examples, *target_shape).
 
-        Those of all are in the order of `examples`.
+        The targets of all items are in the order of `examples`.
         """
         shape = (sum(self.description.item_counts.values()), *self.target_shape)
         rows = self._array(layout.TARGETS_NAME, shape, layout.TARGETS_DTYPES[self.task_type])
@@ -115,7 +115,7 @@ class FeatureStore:
 
     @cached_property
     def item_slices(self) -> dict[str, slice]:
-        """Return which of all predictors are those of each item."""
+        """Return the slice of each item in the predictors of all items."""
         return _slices(self.description.item_rows)
 
     @cached_property
@@ -124,10 +124,10 @@ class FeatureStore:
 
     @cached_property
     def examples(self) -> "pd.DataFrame":
-        """Return the table of examples, sorted by item and row, as all targets are.
+        """Return the table of examples, sorted by item and row, like the targets of all items.
 
         Its columns are item, row (among those of the item), clip, start_s, end_s (in the clip's file), augmented, first_row and
-        stop_row. From first_row until before stop_row of all predictors are those of the example: a row, or its samples.
+        stop_row, which are the range of the example (its row, or its samples) in the predictors of all items.
 
         Raises:
             CorpusError: examples.parquet is missing or damaged.
@@ -142,15 +142,15 @@ class FeatureStore:
     def moments(
         self, items: Iterable[str], clips: Collection[str] | None = None, *, settings: FeatureSettings | None = None
     ) -> Moments:
-        """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
+        """Return the sums over all examples of some items, original and augmented, added in sorted order of the items.
 
         Args:
-            items: Whose examples.
-            clips: Only the examples of these clips, which are read for it; None: all.
-            settings: Where ``padding = masked``, frames behind the ends of clips do not count; examples are read for it.
+            items: The items.
+            clips: Use only the examples of these clips, which are read for this; None: all.
+            settings: With ``padding = masked``, frames after the ends of clips do not count, and examples are read for this.
 
         Raises:
-            CorpusError: No items, an item that is not in the store, or moments.npz is missing or damaged.
+            CorpusError: There are no items, an item is not in the store, or moments.npz is missing or damaged.
         """
         n_bins = 1 if self.is_waveform else self.example_shape[-1]
         is_masked = settings is not None and settings.padding == "masked"
@@ -170,7 +170,7 @@ class FeatureStore:
         return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
 
     def moments_by_item(self) -> dict[str, Moments]:
-        """Return the sums over all examples of each item, original and augmented; of stored features, not of samples.
+        """Return the sums over all examples of each item, original and augmented, for stored features (not for samples).
 
         Raises:
             CorpusError: moments.npz is missing or damaged.
@@ -209,7 +209,7 @@ def open_store(folder: str | Path) -> FeatureStore:
         folder: data/<dataset>/features/<key>.
 
     Raises:
-        CorpusError: There is none, it is of a newer format version, or a file of it is missing or cut off.
+        CorpusError: There is no store, it has a newer format version, or one of its files is missing or cut short.
     """
     folder = Path(folder)
     path = folder / layout.DESCRIPTION_NAME
@@ -245,31 +245,31 @@ def write(
     class_names: Sequence[str] | None = None,
     frame_s: float = 1.0,
 ) -> FeatureStore:
-    """Make a corpus and its feature store of arrays that a script has computed; one that is there is replaced.
+    """Write a corpus and its feature store from arrays that a script has computed; an existing one is replaced.
 
     Args:
         dataset: Name of the corpus in experiments.
-        predictors: For each item (a text; the number 1 is the item ``1``), numbers (n_examples, ...), at least one axis
-            behind the first; the last one holds the feature bins. Stored as float32. For frame_classification sequences of
-            frames, each (n_frames, n_values); they may differ in n_frames, and an item then has a list of them.
+        predictors: For each item (a text; the number 1 is the item ``1``), numbers (n_examples, ...) with at least one axis
+            after the first; the last axis has the feature bins. Stored as float32. For frame_classification, sequences of
+            frames, each (n_frames, n_values); if they differ in n_frames, an item has a list of them.
         targets: For each item, for classification text or integers (n_examples,); for multilabel_classification text such as
             ``dog;rain`` (n_examples,), a list of names for each example, or 0 and 1 (n_examples, n_classes); for regression
-            numbers (n_examples,) or (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence
-            text or integers (n_frames,), where the text ``background`` is no event, or 0 and 1 (n_frames, n_classes); for
-            representation None.
+            numbers (n_examples,) or (n_examples, n_outputs); for frame_classification the labels of the frames of each
+            sequence, text or integers (n_frames,), where the text ``background`` means no event, or 0 and 1 (n_frames,
+            n_classes); for representation None.
         data_folder: Folder of all corpora.
         task_type: ``classification``, ``multilabel_classification``, ``regression``, ``representation`` or
             ``frame_classification``.
-        class_names: The classes in their order; integers among the targets are then positions in it. When omitted: the targets
-            that occur, in natural order; targets of 0 and 1 need them.
-        frame_s: For frame_classification the length of a frame (s).
+        class_names: The classes in their order; integer targets are then indices into it. None: the targets that occur, in
+            natural order; required for targets of 0 and 1.
+        frame_s: For frame_classification, the length of a frame, seconds.
 
     Returns:
         The store, at data_folder/dataset/features/custom.
 
     Raises:
-        CorpusError: The two have other items or lengths, shapes differ between items, an item is empty, a value is NaN or
-            infinite, a target is of no class; or the folder cannot be written.
+        CorpusError: Items or lengths of predictors and targets differ, shapes differ between items, an item is empty, a value
+            is NaN or infinite, a target is not a class; or the folder cannot be written.
     """
     check_task(task_type, has_targets=targets is not None)
     if task_type == "frame_classification":
@@ -283,7 +283,7 @@ def write(
 
 
 def _slices(sizes: Mapping[str, int]) -> dict[str, slice]:
-    """Return where each of some parts is that follow each other."""
+    """Return the slices of consecutive parts."""
     stops = np.cumsum(list(sizes.values())).tolist()
     return dict(zip(sizes, map(slice, [0, *stops[:-1]], stops), strict=True))
 

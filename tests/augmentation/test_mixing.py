@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augmentation.mixing import BackgroundSegment, Event, Mixture, deal_backgrounds, longest_event_s, plan_mixtures
+from augmentation.mixing import BackgroundSegment, Event, Mixture, assign_backgrounds, longest_event_s, plan_mixtures
 from augmentation.mixture import annotation_rows
 from augmentation.offline_settings import MixingSettings, read_mixing_settings
 from xval.base.errors import CorpusError
@@ -30,7 +30,7 @@ def events_and_settings(draw: st.DrawFn) -> tuple[list[Event], MixingSettings]:
 
 
 def plan(events: list[Event], wanted: MixingSettings, seed: int = 1) -> list[Mixture]:
-    backgrounds = deal_backgrounds({"b0.wav": 100.0, "b1.wav": 40.0}, sorted({event.item for event in events}), 6, seed)
+    backgrounds = assign_backgrounds({"b0.wav": 100.0, "b1.wav": 40.0}, sorted({event.item for event in events}), 6, seed)
     return list(plan_mixtures(events, backgrounds, wanted, sample_rate_hz=RATE_HZ, seed=seed))
 
 
@@ -83,24 +83,24 @@ def test_no_two_items_share_a_stretch_of_background(durations_s: list[float], n_
     items = [f"i{number}" for number in range(n_items)]
     n_usable = sum(duration_s >= needed_s for duration_s in durations_s)
     try:
-        dealt = deal_backgrounds(recordings, items, needed_s, seed)
+        assigned = assign_backgrounds(recordings, items, needed_s, seed)
     except CorpusError:
         assert n_usable < n_items
         return
-    assert set(dealt) == set(items)
-    for stretches in dealt.values():
-        assert stretches
-        assert all(each.start_s >= 0 and each.end_s <= recordings[each.path] for each in stretches)
-        assert all(each.end_s - each.start_s >= needed_s - 1e-9 for each in stretches)
+    assert set(assigned) == set(items)
+    for segments in assigned.values():
+        assert segments
+        assert all(each.start_s >= 0 and each.end_s <= recordings[each.path] for each in segments)
+        assert all(each.end_s - each.start_s >= needed_s - 1e-9 for each in segments)
     for one, other in combinations(items, 2):
-        for mine in dealt[one]:
-            for theirs in dealt[other]:
+        for mine in assigned[one]:
+            for theirs in assigned[other]:
                 assert mine.path != theirs.path or mine.end_s <= theirs.start_s or theirs.end_s <= mine.start_s
     if n_usable >= n_items:
         assert all(
-            stretch == BackgroundSegment(stretch.path, 0.0, recordings[stretch.path])
-            for each in dealt.values()
-            for stretch in each
+            segment == BackgroundSegment(segment.path, 0.0, recordings[segment.path])
+            for each in assigned.values()
+            for segment in each
         )
 
 
@@ -108,4 +108,4 @@ def test_too_little_background_is_said_in_seconds() -> None:
     with pytest.raises(
         CorpusError, match=r"3 items: each needs 10 s of separate background, but only 1 recording .*25\.0 s in all"
     ):
-        deal_backgrounds({"long.wav": 25.0, "short.wav": 9.0}, ["a", "b", "c"], 10, 1)
+        assign_backgrounds({"long.wav": 25.0, "short.wav": 9.0}, ["a", "b", "c"], 10, 1)

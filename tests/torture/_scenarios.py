@@ -148,7 +148,7 @@ def state(folder: Path) -> dict[str, str]:
             found[place.as_posix()] = "there"
             continue
         try:
-            parts = list(_digests.of_file(path))
+            parts = list(_digests.digest_file(path))
         except Exception as error:  # noqa: BLE001 - whatever is not readable differs
             parts = [("", f"not readable: {error!r:.200}")]
         found |= {f"{place.as_posix()}: {name}": str(value) for name, value in parts}

@@ -3,9 +3,9 @@
 The page draws each target as a Bland-Altman plot.
 
 A difference is predicted minus true. 95 % of the differences of new clips are to be within the limits of agreement, 1.96
-standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so that the
-deviation is that of the variances between and within items together (Bland and Altman, Journal of Biopharmaceutical Statistics
-17, 2007).
+standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so the standard
+deviation is computed from the sum of the variances between and within items (Bland and Altman, Journal of Biopharmaceutical
+Statistics 17, 2007).
 """
 
 import math
@@ -27,7 +27,7 @@ _MOST_ITEMS_LEFT_OUT = 100_000  # times items left out; more would take minutes
 
 
 class ItemBias(NamedTuple):
-    """The mean difference of an item, and the standard deviation of its differences; NaN of a single clip."""
+    """The mean difference of an item and the standard deviation of its differences; NaN for a single clip."""
 
     item: str
     n_clips: int
@@ -39,13 +39,14 @@ class Agreement(NamedTuple):
     """Differences of one target, predicted minus true, over all trainings.
 
     Attributes:
-        name: Of the target.
-        bias: The mean difference, of clips.
-        low: The lower limit of agreement.
-        high: The upper one.
-        by_item: The items, that with the largest bias first.
-        means: float64 (n_clips,), of true and predicted, by all trainings one after the other.
-        differences: float64 (n_clips,).
+        name: Name of the target.
+        bias: Mean difference over clips.
+        low: Lower limit of agreement.
+        high: Upper limit of agreement.
+        by_item: The items, the one with the largest bias first.
+        means: float64 (n_clips,), the mean of true and predicted number; the clips of all trainings, one training after the
+            other.
+        differences: float64 (n_clips,), predicted minus true, in the same order.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Agreement(NamedTuple):
 
 
 def agreements(tested: InstancePredictions, names: Sequence[str]) -> list[Agreement]:
-    """Return the agreement of each target; empty: the task predicts no numbers of clips."""
+    """Return the agreement of each target; empty if the task predicts no numbers for clips."""
     if not tested.task.draws_numbers:
         return []
     n_targets = tested.repeats[0].targets.shape[1]
@@ -74,7 +75,7 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
     n_items, known = len(repeats[0].names), dict[bytes, NDArray[np.float64]]()
 
     def item_limits(items: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return bias and limits by each training, float64 (n_repeats, 3)."""
+        """Return bias, lower and upper limit of each training: float64 (n_repeats, 3)."""
         if (key := items.tobytes()) not in known:
             known[key] = np.array(
                 [_limits([repeat_differences[item] for item in items.tolist()]) for repeat_differences in by_item]
@@ -109,7 +110,7 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
 
 
 def _limits(item_differences: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:
-    """Return the mean of the differences of some items and the limits of agreement; NaN of a single difference."""
+    """Return the mean difference of some items and the limits of agreement; NaN for a single difference."""
     table = np.full((len(item_differences), max(map(len, item_differences))), np.nan)
     for row, differences in zip(table, item_differences, strict=True):
         row[: len(differences)] = differences

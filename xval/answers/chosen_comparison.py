@@ -1,7 +1,7 @@
-"""What was chosen is compared as chosen: the others with nested selection where there was a choice, else with the only one.
+"""Compare the other instances with the nested choice, or with the selected instance where there was nothing to choose.
 
-The test value of the instance that validation selects is too good where several competed, and so is its difference to them;
-see `xval.measures.statistics.selection`.
+The test score of the instance that validation selects is optimistically biased if several competed, and so is its difference
+from them; see see `xval.measures.statistics.selection`.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ _MOST_LISTED = 4
 def compare_chosen(
     done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults, nested: NestedInstance | None
 ) -> "Comparison | None":
-    """Return the instances that were not selected minus the choice; None: nothing to compare, or not comparable.
+    """Return the comparison of the other instances with the choice; None: nothing to compare, or not comparable.
 
     Args:
         done: Instances with finished folds.
-        ranking: Theirs.
-        selected: The one that validation selects, or the only one.
-        nested: The choice as each fold makes it; None: there was none.
+        ranking: The ranking of these instances.
+        selected: The instance that validation selects, or the only one.
+        nested: The choices of the folds as one instance; None: there was no choice.
     """
     condition = _tested_by(selected)
     methods = first_of_method(parameters_of(done))
@@ -54,11 +54,11 @@ def compare_chosen(
 
 
 def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults]) -> str:
-    """Return how a comparison with the selected instance differs from the line Evidence, in sentences; empty: it does not.
+    """Return sentences on how a comparison with the selected instance differs from the line Evidence; empty: it does not.
 
     Args:
-        comparison: Of instances of an experiment.
-        done: All instances of it with finished folds.
+        comparison: A comparison of instances of an experiment.
+        done: All instances of the experiment with finished folds.
     """
     ranking = rank_instances(done)
     selected = next((instance for instance in done if instance.number == ranking.selected), None)
@@ -77,7 +77,7 @@ def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults])
 def _describe_other_p(
     comparison: "Comparison", done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults
 ) -> str:
-    """Return why the line Evidence has other p values; empty: it has the same."""
+    """Return why the line Evidence has different p values; empty: it has the same ones."""
     nested = choose_nested(done, ranking)
     nested = None if nested and judge_instance(nested).state == "leaked" else nested
     evidence = compare_chosen(done, ranking, selected, nested)

@@ -19,11 +19,11 @@ _MOST_INTERVALS = 200_000  # classes times items; more would take minutes
 def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str]) -> dict[str, ClassRecall]:
     """Return the recall of each class, averaged over repeats.
 
-    The items of an interval are those that have clips of the class: the others say nothing of it.
+    The interval of a class covers only the items that have clips of this class.
 
     Args:
-        repeats: All clips that were tested, with each seed of each repeat; of several labels with 0 and 1 for probabilities.
-        class_names: Of the outputs.
+        repeats: All tested clips, for each seed of each repeat; with several labels 0 and 1 instead of probabilities.
+        class_names: Names of the outputs.
     """
     repeat_counts = [all_classes(examples.targets, examples.predictions) for examples in repeats]
     has_intervals = len(class_names) * len(repeats[0].names) <= _MOST_INTERVALS
@@ -55,7 +55,7 @@ _RECALL = Metric(_share, higher_is_better=True, bounds=(0, 1))
 
 
 def _with_predictions(examples: TestedExamples, predicted: NDArray[np.bool_]) -> TestedExamples:
-    """Return the same examples, whose prediction is whether they were answered with one class."""
+    """Return the same examples; the prediction is whether the model answered with one class."""
     own = copy(examples)
     own.predictions = predicted[:, np.newaxis].astype(np.float32)
     return own

@@ -1,4 +1,4 @@
-"""Confusions between classes, and precision, recall, F1 score and support of each class with averages, as in scikit-learn."""
+"""Confusions between classes; precision, recall, F1 score and support of each class with averages, as in scikit-learn."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ MOST_CONFUSIONS = 30
 
 
 class Confusion(NamedTuple):
-    """The answers of an instance over all folds; of a fold with repeats the mean over them.
+    """The confusion matrix of an instance over all folds; for a fold with repeats, the mean over them.
 
     Attributes:
-        class_names: Of rows (true) and columns (answered).
-        counts: Of the test clips or frames, by true class and answer; whole numbers but for means.
+        class_names: Names of rows (true) and columns (predicted).
+        counts: Number of test clips or frames by true and predicted class; fractions only in means.
     """
 
     class_names: tuple[str, ...]
@@ -32,7 +32,7 @@ class Confusion(NamedTuple):
 
     @property
     def most_frequent(self) -> list[tuple[str, str, int, float]]:
-        """The most frequent confusions: true class, answer, how often, and the share of the true class."""
+        """The most frequent confusions: true class, predicted class, count, and share of the true class."""
         wrong, shares = np.array(self.counts), self.shares
         np.fill_diagonal(wrong, 0)
         places = [np.unravel_index(flat, wrong.shape) for flat in np.argsort(-wrong, axis=None, kind="stable")]
@@ -61,12 +61,12 @@ def find_confusion(instance: InstanceResults) -> Confusion | None:
 
 
 class ClassScores(NamedTuple):
-    """A row of the report: a class, or an average.
+    """A row of the report: a class or an average.
 
     Attributes:
-        precision: NaN: the class is never predicted; None: the row has none, as accuracy.
+        precision: NaN: the class is never predicted; None: the row has no precision, as for accuracy.
         recall: NaN: no clip has the class.
-        support: Clips (or frames) that have the class.
+        support: Number of clips (or frames) of the class.
     """
 
     name: str
@@ -80,8 +80,8 @@ class ClassReport(NamedTuple):
     """The test scores of each class over all finished folds together.
 
     Attributes:
-        classes: In the order of the classes.
-        averages: ``accuracy`` of one class per clip, ``micro avg`` of several; then ``macro avg`` and ``weighted avg``.
+        classes: The classes in their order.
+        averages: ``accuracy`` for one class per clip, ``micro avg`` for several; then ``macro avg`` and ``weighted avg``.
     """
 
     classes: list[ClassScores]
@@ -91,9 +91,10 @@ class ClassReport(NamedTuple):
 def class_report(instance: InstanceResults) -> ClassReport | None:
     """Return the report of an instance; None where it predicts no classes, or no fold is finished.
 
-    Predictions of all folds are counted together: of several seeds their mean, of several repeats of the cross-validation all
-    of them. Macro averages are over the classes that are true or predicted somewhere; a class that is never predicted counts
-    with a precision of 0, as in the metrics of the task.
+    Predictions of all folds are counted together: the mean over several seeds, the sum over several repeats of the
+    cross-validation. Macro averages are over the classes that are true or predicted somewhere; a class that is never predicted
+    counts of them. Macro averages are over the classes that are true or predicted somewhere; a class that is never predicted
+    counts with a precision of 0, as in the metrics of the task.
     """
     if confusion := find_confusion(instance):
         matrix = np.array(confusion.counts)

@@ -46,15 +46,16 @@ _JOB_DTYPES = {
     "code_hash": "str", "path": "str",
 }  # fmt: skip
 IntervalKind = Literal["t", "bootstrap", "bca"]
-"""Of the intervals of `load_scores`."""
+"""How `load_scores` computes intervals."""
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
 
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
-    """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
+    """Return the metrics of finished folds: one row per instance, fold, repeat, side and metric.
 
-    Repeats of a fold are no further folds: average over them first, as above. The folds of a second repeat continue the
+    Average over the repeats (seeds) of a fold before you average over folds, as above. With several repeats of the
+    cross-validation, the folds of the second one continue the numbers, so each item is tested by one fold of each of them.
     numbers, so that an item is tested by a fold of each repeat.
 
     Args:
@@ -66,11 +67,12 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
 
     Returns:
         The columns dataset (text), experiment, instance, fold, repeat (int64), side, metric (text), value (float64; NaN:
-        undefined), item (text) if asked for, then the parameters; rows by experiment, instance, fold, repeat, side. The sides:
-        training, validation and test, of examples (without ``evaluate_training``, training has only the loss and the accuracy
-        or error that training followed); clip_validation and clip_test, of clips; chance, what a constant answer reaches on
-        the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment,
-        instance, fold, repeat, status (``failed``, or ``missing``: not run yet, or run with other settings) and error.
+        undefined), item (text) if requested, then the parameters; rows are sorted by experiment, instance, fold, repeat, side.
+        The sides: training, validation and test, for examples (without ``evaluate_training``, training has only the loss and
+        the accuracy or error of the training itself); clip_validation and clip_test, for clips; chance, the score of a constant
+        prediction on the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset,
+        experiment, instance, fold, repeat, status (``failed``, or ``missing``: not run yet, or run with other settings) and
+        error.
 
     Warns:
         UserWarning: Folds failed or are missing, so means over folds leave test items out.
@@ -92,14 +94,15 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
 
 
 def load_jobs(folder: str | Path) -> pd.DataFrame:
-    """Return a row for each job that has ended, also of those that count no more; damaged records are left out.
+    """Return a row for each job that has ended, including jobs of former settings or folds; damaged records are skipped.
 
     Args:
         folder: As for `load_results`.
 
     Returns:
-        dataset (text), experiment, instance, fold, repeat (int64); deal (int64; 0: of none); status (``done``, ``failed``);
-        counts (bool): whether it was made with the present settings on the present folds; seconds (float64); error (text,
+        dataset (text), experiment, instance, fold, repeat (int64); deal (int64, the number of the repeat of the
+        cross-validation; 0: of none); status (``done``, ``failed``); counts (bool, whether the job has the present settings and
+        folds); seconds (float64); error (text,
         empty: none); settings_hash, folds_hash, code_hash and path (text).
 
     Raises:
@@ -119,20 +122,20 @@ def load_jobs(folder: str | Path) -> pd.DataFrame:
 
 
 def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataFrame:
-    """Return the test scores of instances, each by its name, with 95 % intervals over items and chance.
+    """Return the test scores of instances, a row per metric, with 95 % intervals over items and chance.
 
     Args:
         folder: As for `load_results`, but no single fold.
         interval: ``t``, which covers best where items are few; ``bootstrap``: percentiles of 2,000 resamples of items;
-            ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds a metric, and a score that would take
-            minutes has none.
+            ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds per metric; a score that would take minutes
+            has no interval.
 
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
         metric (text); mean, std and n_folds of the folds; dataset (text), experiment (int64); items, the mean over items;
-        n_items; pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``, about
-        what ``covers`` says (these trained ``models``, or the ``method``); chance, what ``strategy`` reaches without listening.
-        NaN, None: undefined. ``table.attrs["not_done"]``: as of `load_results`.
+        n_items; pooled, computed from all test examples of all folds; low and high, the interval of the score that ``of``
+        names, computed by ``method``; it covers ``covers`` (these trained ``models``, or the ``method``); chance, the score of
+        ``strategy``, which ignores the audio. NaN, None: undefined. ``table.attrs["not_done"]``: as for `load_results`.
 
     Warns:
         UserWarning: Folds failed or are missing.
@@ -166,15 +169,15 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
 
 
 def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
-    """Return the table that a run ends with, as numbers: a row per instance; at least one is wanted.
+    """Return the table at the end of a run as numbers: a row per instance, for at least one instance.
 
     Returns:
-        By instance (int64): is_selected (bool), whether the validation scores select it; comment_1, architecture (text); of
-        the validation score that ranks, and of each main test score, columns ``<side>_<metric>_<number>``, float64, NaN where
+        By instance (int64): is_selected (bool), whether the validation scores select it; comment_1, architecture (text); of the
+        validation score that ranks, and of each main test score, columns ``<side>_<metric>_<number>``, float64, NaN where
         undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
-        folds; and of test scores estimate, over items or pooled (`load_scores` says which), low and high, its 95 % interval,
-        and chance, what can be reached without listening. leakage (text) is what its models may have been trained on of what is
-        tested (`xval.answers.pretrained`), empty where nothing is known.
+        folds; for test scores also estimate, over items or pooled (see `of` in `load_scores`), its 95 % interval low and high,
+        and chance, the score without listening. leakage (text): the test data that its models may have been trained on
+        (`xval.answers.pretrained`), empty where none is known.
     """
     ranking = rank_instances(instances)
     rows = []
@@ -206,7 +209,7 @@ def _numbers(instance: InstanceResults, side: str, metric: str) -> dict[str, flo
 
 
 def _rows(instance: InstanceResults, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
+    """Yield the rows of an instance without its parameters, in the order of `_DTYPES`, with the item last if requested."""
     dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
     for *key, side, item, metric, value in instance.rows(with_items=with_items):
         row = (dataset, experiment, *key, _ITEM_SIDE if item else side, metric, value)
@@ -214,7 +217,7 @@ def _rows(instance: InstanceResults, *, with_items: bool) -> Iterator[tuple[Any,
 
 
 def _parameter_columns(instances: Sequence[InstanceResults], taken: Collection[str]) -> dict[str, str]:
-    """Return the names of columns with the parameters that they show."""
+    """Return the parameter that each column shows, by the name of the column."""
     if not instances:
         return {}
     differing = differing_parameters([instance.written.parameters for instance in instances])
@@ -223,7 +226,7 @@ def _parameter_columns(instances: Sequence[InstanceResults], taken: Collection[s
 
 
 def _plain(value: object) -> object:
-    """Return a value that pandas can group by."""
+    """Return a value by which pandas can group."""
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -1,7 +1,7 @@
-"""Scores that are computed from the predictions of an instance: of metrics that are added later, and over its items.
+"""Scores that are computed from the predictions of an instance: metrics that are added later, and scores over its items.
 
-The first become rows of scores.parquet. Those over items are kept in estimates.json, and are computed again where that was
-computed from other predictions.
+Added metrics become rows of scores.parquet. Scores over items are kept in estimates.json, and are computed again if the
+predictions have changed.
 """
 
 from collections.abc import Collection, Mapping
@@ -33,12 +33,12 @@ Measured = TypeVar("Measured", bound=InstanceResults)
 
 
 def update_further(results: OpenResults, instance: int, damaged: list[str]) -> dict[str, Metric]:
-    """Compute and keep the scores of the metrics that were asked for, where they are not known, or of another source.
+    """Compute and store the requested metrics that are missing, or whose source code has changed.
 
     Args:
-        results: Of the experiment.
-        instance: Its number.
-        damaged: Is given a line for what cannot be computed.
+        results: The results of the experiment.
+        instance: Number of the instance.
+        damaged: Receives a line for each score that cannot be computed.
 
     Returns:
         The metrics, by name.
@@ -88,15 +88,15 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
 
 
 def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[str] | None = None) -> Measured:
-    """Return an instance whose intervals over items are those of a bootstrap; nothing is kept, as it takes seconds a metric.
+    """Return an instance with bootstrap intervals over items, which take seconds per metric and are not stored.
 
     Args:
-        instance: With scores over items.
-        bootstrap: Which kind.
-        only: Metrics of the task; the others, as all that no predictions give, have no interval then. None: all.
+        instance: An instance with scores over items.
+        bootstrap: The kind of bootstrap.
+        only: Metrics of the task that get an interval; None: all. Metrics that cannot be computed from predictions get none.
 
     Raises:
-        ResultsError: What is wrong with the predictions or a metric of the user's own.
+        ResultsError: Predictions or a metric of the user's own cannot be used.
     """
     if instance.over_items is None:
         return instance
@@ -116,19 +116,19 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
 
 
 def _drawn(score: ItemScore | None) -> ItemScore | None:
-    """Return a score whose interval is of the bootstrap, or the exact limit of a value at its bound; None: another one."""
+    """Return a score with its bootstrap interval, or with the exact limit of a value at its bound; None: another interval."""
     method = str(score and score["method"])
     return score if method.endswith("bootstrap") or method == "exact limit" else None
 
 
 def _with_ends(score: ItemScore, other: ItemScore | None) -> ItemScore:
-    """Return a score with the interval of another; None: without one."""
+    """Return a score with the interval of another score; None: without an interval."""
     ends = {name: other and other[name] for name in ("low", "high", "method", "covers")}
     return cast("ItemScore", score | ends)
 
 
 def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, AddedMetric | None], dict[str, XvalError]]:
-    """Return the metrics that were asked for, by the names of their scores; and errors by the names that were asked for."""
+    """Return the requested metrics by the names of their scores, and errors by the requested names."""
     loaded, errors = dict[str, AddedMetric | None](), dict[str, XvalError]()
     for name in results.requested_metrics:
         try:
@@ -141,7 +141,7 @@ def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, Added
 
 
 def _has_scores(results: OpenResults, instance: int, done: Mapping[JobKey, Record], written: str) -> bool:
-    """Return whether all finished jobs have scores of a metric of the user's own, computed by its present source."""
+    """Return whether all finished jobs have scores of a metric of the user's own, computed by its present code."""
     short = written.rpartition(".")[2]
     try:
         with looking_in(results.own_folders(instance)):
@@ -160,10 +160,10 @@ def over_items_of(
     Further metrics, and the user's own of the instance, are among them if all finished jobs have them.
 
     Args:
-        instance: Without scores over items.
-        damaged: What is wrong with further metrics; is given a line for what cannot be computed.
-        further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
-            user's own are computed.
+        instance: An instance without scores over items.
+        damaged: The faults of further metrics; receives a line for each score that cannot be computed.
+        further: The requested metrics, whose scores are stored; None: no file is written, and neither these nor the user's own
+            metrics are computed.
     """
     results, path = open_results(instance.experiment), instance.estimates_file
     jobs = {instance.folder(key).relative_to(path.parent).as_posix(): key for key in instance.done}
@@ -223,13 +223,13 @@ def compute_over_items(
     bootstrap: "Bootstrap | None" = None,
     only: Collection[str] | None = None,
 ) -> tuple[OverItems | None, list[str]]:
-    """Return the scores over items of an instance, or of the jobs that folds choose among several; and what is wrong.
+    """Return the scores over items of an instance, or of the jobs that folds choose among several, and the faults.
 
     Args:
         instance: With its finished jobs.
-        further: Metrics that were asked for; the user's own of the instance are added. None: neither of them.
-        bootstrap: Which kind intervals are of; None: none.
-        only: As of `with_bootstrap`.
+        further: Requested metrics; the user's own metrics of the instance are added. None: neither of them.
+        bootstrap: The kind of bootstrap for intervals; None: t intervals.
+        only: As for `with_bootstrap`.
     """
     from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
 
@@ -254,7 +254,7 @@ def compute_over_items(
 
 
 def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> list[ScoreRow]:
-    """Return the scores of a job by a metric: of examples, of clips, of the clips of each test item; NaN: undefined."""
+    """Return the scores of a job in a metric, for examples, for clips and for the clips of each test item; NaN: undefined."""
     from xval.results.tested_examples import read_fold  # here, because it loads pandas
 
     task = written.task

@@ -1,6 +1,6 @@
 """The scores of segments and events over all test items of an instance: pooled, with intervals and chance.
 
-Frames without weight, where annotators disagree, are ignored for all labels: the files do not say for which.
+Frames without weight, where annotators disagree, are ignored for all labels because the files do not name the label.
 """
 
 import math
@@ -36,15 +36,15 @@ def measure_events(
 ) -> dict[str, ItemScore]:
     """Return the scores of segments and events.
 
-    Chance is the best of these answers: never an event; one label, whichever, all the time; if frames have several labels, all
-    of them all the time.
+    Chance is the best of these predictions: no event; any one label all the time; if frames have several labels, all labels all
+    the time.
 
     Args:
-        runs: The folders of the finished folds, by training run as of `group_runs`; their counts are added.
-        class_names: Of the model, perhaps with `BACKGROUND`.
-        settings: Of frames and events.
-        record_scores: The scores that the records have, with their means over items; no others are computed.
-        bootstrap: Of the intervals, as of `score_interval`; the scores of all thresholds have none then, as they are slow.
+        runs: The folders of the finished folds, by training run as in `group_runs`; the counts of a run are added.
+        class_names: Class names of the model, perhaps with `BACKGROUND`.
+        settings: Settings of frames and events.
+        record_scores: The scores of the records, with their means over items; only these are computed.
+        bootstrap: As for `score_interval`; with a bootstrap, scores of all thresholds have no interval, because they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in record_scores]
@@ -101,7 +101,7 @@ def _measure_scores(
     weights: NDArray[np.float64],
     bootstrap: Bootstrap | None,
 ) -> dict[str, ItemScore]:
-    """Return the scores of events at all thresholds; chance is that of frames that all have the same score."""
+    """Return the scores of events at all thresholds; chance is the score of frames with equal probabilities."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
     silent = []
     for number, item, events, rows in (
@@ -144,7 +144,7 @@ def _measure_scores(
 
 
 def _keep_left_out(score: ItemScore, run_scores: list[float], without: list[list[float]], weights: NDArray[np.float64]) -> None:
-    """Keep a score in each training run, of all items and without each in turn, where all of these are defined."""
+    """Store the score of each training run over all items and without each item in turn, if all of these are defined."""
     if len(without) >= FEWEST_ITEMS and np.isfinite(run_scores).all() and np.isfinite(without).all():
         score["left_out"] = LeftOut(figures=run_scores, without=without, weights=sum_left_out(weights).astype(int).tolist())
 
@@ -167,7 +167,7 @@ def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, Re
 
 
 def _answer(events: RecordingEvents, labels: Sequence[str]) -> RecordingEvents:
-    """Return a recording in which some labels are found all the time."""
+    """Return a recording in which some labels are predicted all the time."""
     rows = [(0.0, events.duration_s, label) for label in labels]
     return events._replace(estimated=pd.DataFrame(rows, columns=_COLUMNS))
 
@@ -185,7 +185,7 @@ def _add(counts: Sequence[_Both]) -> _Both:
 
 
 def _n_events(counts: _Both) -> int:
-    """Return how many events are annotated and found, together; where there is none, that counts as one."""
+    """Return the number of annotated and predicted events together, at least 1."""
     return max(1, int(counts[1].n_reference.sum() + counts[1].n_estimated.sum()))
 
 

@@ -1,7 +1,7 @@
-"""Find ensembles whose validation scores do not rank them, because their members were chosen or weighed by the same items.
+"""Find ensembles whose validation scores are optimistic because the same items chose or weighted their members.
 
-A fold with several validation items leaves each of them out of the fit (`cross_predict` of xval/reuse/ensembles/combine.py);
-one with a single item cannot.
+A fold with several validation items excludes each of them in turn from the fit (`cross_predict` of
+xval/reuse/ensembles/combine.py); a fold with a single validation item cannot. one with a single item cannot.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ _FITTED = ("choose", "stack")
 
 
 def comparable(instances: Sequence[InstanceResults], side: str = "validation") -> Sequence[InstanceResults]:
-    """Return the instances whose scores of a side can be compared; all of them if that is true of none.
+    """Return the instances with comparable scores on a side; all instances if none is comparable.
 
-    Scores of other sides than validation always compare.
+    Scores of sides other than validation are always comparable.
     """
     left_out = set(fitted_to_own_items(instances)) if side.endswith("validation") else set()
     return [instance for instance in instances if instance.number not in left_out] or instances
 
 
 def fitted_to_own_items(instances: Sequence[InstanceResults]) -> tuple[int, ...]:
-    """Return the numbers of ensembles that were fitted, in some fold, to the one item that they are validated with."""
+    """Return the numbers of ensembles that some fold fitted to its only validation item."""
     return tuple(
         instance.number
         for instance in instances

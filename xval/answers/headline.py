@@ -1,6 +1,6 @@
-"""The three lines that every view of an experiment begins with: result, evidence, and what to do next.
+"""The three lines at the top of every view of an experiment: result, evidence, next step.
 
-The texts are in `xval.answers.line_cases`, a row for each case; here the case is chosen, and its fields are found.
+The texts are in `xval.answers.line_cases`, a row for each case. This module chooses the case and fills its fields.
 """
 
 import math
@@ -41,9 +41,9 @@ _BASELINES = ("svm", "cnn_small", "mlp")
 
 
 def find_headline(instances: Sequence[InstanceResults], experiment: str | None = None) -> Headline:
-    """Return the three lines on some instances (at least one) of one experiment, whatever is finished of them.
+    """Return the three lines on some instances (at least one) of one experiment, finished or not.
 
-    `experiment` is used in commands; None: the path of the experiment.
+    `experiment` is the experiment's name in commands; None: its path.
     """
     fields = _Fields(instances, experiment or str(instances[0].experiment.path))
     case = _choose_case(fields)
@@ -54,7 +54,7 @@ def find_headline(instances: Sequence[InstanceResults], experiment: str | None =
 
 @cache
 def hash_texts() -> str:
-    """Return a hash of the code of all answers, by which lines that another version has written are known."""
+    """Return a hash of the code of all answers, which shows whether another version wrote the stored lines."""
     return hash_text(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))))
 
 
@@ -117,7 +117,7 @@ _EQUAL, _UNDECIDED = ["practically equal"], ["undecided", "no test"]
 
 
 class _Fields(Variants):
-    """The fields of the texts by name, each found when a text has it; `experiment` is what commands call the experiment."""
+    """The fields of the texts by name, each computed when a text uses it; `experiment` is the experiment's name in commands."""
 
     def __init__(self, instances: Sequence[InstanceResults], experiment: str) -> None:
         super().__init__(instances)
@@ -130,18 +130,18 @@ class _Fields(Variants):
 
     @cached_property
     def selected(self) -> InstanceResults:
-        """The one that validation selects, or the only one."""
+        """The instance that validation selects, or the only one."""
         return next((instance for instance in self.done if instance.number == self.ranking.selected), self.done[0])
 
     @cached_property
     def nested(self) -> NestedInstance | None:
-        """The choice as each fold makes it; None: there was none, or a model of it was trained on what is tested."""
+        """The choices of the folds as one instance; None: no choice, or a chosen model was trained on its test data."""
         nested = super().nested
         return None if nested and judge_instance(nested).state == "leaked" else nested
 
     @cached_property
     def comparison(self) -> "Comparison | None":
-        """The others minus the choice; None: nothing to compare, or not comparable."""
+        """The comparison of the others with the choice; None: nothing to compare, or not comparable."""
         return compare_chosen(self.done, self.ranking, self.selected, self.nested)
 
     def pairs(self, *verdicts: str) -> "list[Pair]":
@@ -168,17 +168,17 @@ class _Fields(Variants):
 
     @cached_property
     def lacking(self) -> dict[int, InstanceResults]:
-        """The instances with jobs that are not done, by number."""
+        """The instances with unfinished jobs, by number."""
         return {instance.number: instance for instance in self.instances if len(instance.done) < instance.n_jobs}
 
     @cached_property
     def failures(self) -> dict[int, int]:
-        """How many jobs have failed, by the number of the instance."""
+        """The number of failed jobs, by the number of the instance."""
         return {number: len(instance.failed) for number, instance in self.lacking.items() if instance.failed}
 
     @property
     def comes_first(self) -> str:
-        """Which text of `FIRST` is shown instead of the next step."""
+        """The text of `FIRST` that is shown instead of the next step."""
         if self.failures:
             return "failed"
         return "unfinished" if self.lacking else "fixes the label" if fixing_column(self.done) else ""
@@ -194,7 +194,7 @@ class _Fields(Variants):
         return self._name([int(pair.instance) for pair in self.pairs(*verdicts)])
 
     def _write(self, number: float | None) -> str:
-        """Return a number with the same decimals as all others of the line."""
+        """Return a number with the same decimals as all other numbers of the line."""
         numbers = [
             number
             for found in (self.own_estimate, self.nested_estimate)
@@ -237,7 +237,7 @@ class _Fields(Variants):
 
     @property
     def compared(self) -> str:
-        """What the tests are of: where folds choose different variants, that is the choice."""
+        """The name of what is tested: the choice where folds choose different variants, else the variant."""
         if self.nested and self.nested.is_varied:
             return "Choosing by validation"
         return self.name
@@ -248,7 +248,7 @@ class _Fields(Variants):
 
     @property
     def _has_other_metric(self) -> bool:
-        """Whether validation chooses by another metric than the one that is reported."""
+        """Whether validation chooses by a metric other than the reported one."""
         return self.ranking.metric != self.main_metric
 
     @property
@@ -257,7 +257,7 @@ class _Fields(Variants):
 
     @property
     def in_other_metric(self) -> str:
-        """The test score in the metric that chooses; the loss, which chooses where that one cannot, is none."""
+        """The test score in the metric that chooses; empty if the loss chooses because the metric cannot."""
         found = estimate(self.selected, self.side, self.ranking.metric)
         if not self._has_other_metric or self.ranking.metric == "loss" or found.value is None:
             return ""
@@ -378,7 +378,7 @@ class _Fields(Variants):
 
     @property
     def own_copies(self) -> tuple[int, ...]:
-        """The selected instance, and those with the same settings; none: there are none."""
+        """The selected instance and the instances with the same settings; empty if there are none."""
         return next((group for group in copies(parameters_of(self.done)) if self.selected.number in group), ())
 
     @property
@@ -416,7 +416,7 @@ class _Fields(Variants):
         return f"any of the {n_open} others" if 2 < n_open == len(self.done) - 1 else self.open
 
     def _p(self, *verdicts: str, sign: str) -> str:
-        """Return the p of some pairs, of several the largest (``<=``) or the least (``>=``)."""
+        """Return the p value of some pairs: for several pairs the largest (``<=``) or the smallest (``>=``)."""
         known = [pair.p_holm for pair in self.pairs(*verdicts) if not math.isnan(pair.p_holm)]
         if not known:
             return "no test"

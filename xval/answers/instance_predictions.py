@@ -23,7 +23,7 @@ class InstancePredictions(NamedTuple):
         task: The task that the instance was trained for.
         repeats: The tested examples of each repeat and seed whose finished folds are all present.
         own_folders: The folders that had the user's own modules when the experiment ran.
-        origin: What `xval.answers.pretrained.clause` says of pretrained parts that may have been trained on the tested
+        origin: The text of `xval.answers.pretrained.clause` on pretrained parts that may have been trained on the tested
             speakers; empty if there are none.
         item: The word for an item of this dataset, such as speaker.
     """

@@ -1,7 +1,7 @@
-"""What texts call an item, and sentences on scores that took all clips of an item, for scaling or for one decision.
+"""The word for an item in texts, and sentences on scores that use all clips of an item for scaling or for one decision.
 
-An item is a speaker, an actor, a patient ..., as the setting ``item_name`` has it, or else the corpus. The sentences are in the
-protocol, the table for a paper and the model card.
+An item is a speaker, an actor, a patient ...; the setting ``item_name`` or else the corpus gives the word. The sentences are in
+the protocol, the table for a paper and the model card.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,23 +13,23 @@ from xval.settings.resolve import describe_numbers
 
 
 def item_word(instances: Iterable[InstanceResults]) -> str:
-    """Return what one item of all these instances is called; those of which nothing is known are called as the others."""
+    """Return the word for an item of all these instances; instances without a word take that of the others."""
     words = {instance.written.item_word for instance in instances} - {""}
     return words.pop() if len(words) == 1 else ITEM
 
 
 def items_word(instances: Iterable[InstanceResults], number: int = 2) -> str:
-    """Return what so many items are called, without the number."""
+    """Return the word for this number of items, without the number."""
     return plural_of(item_word(instances), number)
 
 
 def call_items_of(instances: Iterable[InstanceResults], text: str) -> str:
-    """Return a text of the program in which an item is called what it is in these instances."""
+    """Return a text of the program in which the word for an item is that of these instances."""
     return call_items(text, item_word(instances))
 
 
 def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float | None = None) -> str:
-    """Return the sentence; `item` is the word for an item, `whose` names the instances where others scale differently."""
+    """Return the sentence; `item` is the word for an item, `whose` names the instances if others scale differently."""
     if enrolment_s is not None:
         return (
             f"Features{whose} were scaled for each {item} by its own clips without labels; those of a tested {item} by its "
@@ -42,7 +42,7 @@ def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float 
 
 
 def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
-    """Return a sentence for the instances of each enrolment; empty where none scales so."""
+    """Return a sentence for the instances of each enrolment; empty if none scales by item."""
     by_enrolment: dict[float | None, list[int]] = {}
     for instance in instances:
         if instance.parameters.get("normalization") == "per_item":
@@ -56,12 +56,12 @@ def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
 
 
 def describe_item_decision(how: str, item: str = ITEM) -> str:
-    """Return what values are of where each item has one decision; `how` is the setting item_decision."""
+    """Return what scores are computed from where each item has one decision; `how` is the setting item_decision."""
     made = {"mean": "the mean of the predictions for", "vote": "the most frequent prediction for"}[how]
     return f"Each {item} has one decision, {made} its clips; scores, intervals and chance are of {plural_of(item)}."
 
 
 def item_decision_of(instances: Sequence[InstanceResults]) -> str:
-    """Return the sentence for instances of an experiment, which decide alike; empty where clips have their own predictions."""
+    """Return the sentence for instances of an experiment, which share item_decision; empty if clips have own predictions."""
     how = instances[0].settings.item_decision
     return "" if how == "none" else describe_item_decision(how, item_word(instances))

@@ -1,4 +1,4 @@
-"""The scores of each label over all test clips of an instance, where a clip may have several."""
+"""The scores of each label over all test clips of an instance, where a clip may have several labels."""
 
 import math
 from statistics import fmean
@@ -13,25 +13,25 @@ _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negativ
 
 
 class LabelScores(NamedTuple):
-    """A label over all folds; with seeds or repeats clips count in each of them.
+    """The scores of a label over all folds; with several seeds or repeats, clips count in each of them.
 
     Attributes:
-        n_clips: Test clips that have it.
-        share: They, of all.
-        average_precision: Mean over the folds that have such a clip, of each its mean over repeats; None: none has.
-        chance: That of a random order of the clips, on average; the mean over the same folds.
-        precision: Of all clips together, at the thresholds of their folds, as are recall and F1; None: never predicted.
-        recall: None: no clip has it.
-        recall_low: Lower end of its 95 % interval over items; None: there is none.
-        recall_high: Upper end.
-        f1: None: neither predicted nor in any clip.
-        true_positives: Clips that have it and got it.
-        false_positives: Clips that got it and do not have it.
-        false_negatives: Clips that have it and did not get it.
+        n_clips: Number of test clips with the label.
+        share: Their share of all test clips.
+        average_precision: Mean over the folds that have such a clip, of the mean over repeats; None: no fold has one.
+        chance: Expected average precision of a random order of the clips; mean over the same folds.
+        precision: Precision over all clips together, at the thresholds of their folds, as recall and F1; None: never predicted.
+        recall: None: no clip has the label.
+        recall_low: Lower end of the 95 % interval of recall over items; None: no interval.
+        recall_high: Upper end of the same interval.
+        f1: None: the label is neither predicted nor in any clip.
+        true_positives: Clips with the label for which it is predicted.
+        false_positives: Clips without the label for which it is predicted.
+        false_negatives: Clips with the label for which it is not predicted.
         true_negatives: The other clips.
-        lowest_threshold: The smallest threshold of a fold, which its validation clips chose.
-        highest_threshold: The largest of them.
-        n_untuned: Folds no validation clip of which has it, so that its threshold is 0.5.
+        lowest_threshold: The smallest threshold of all folds; validation clips choose it.
+        highest_threshold: The largest threshold of all folds.
+        n_untuned: Number of folds without a validation clip of this label, where its threshold is 0.5.
     """
 
     label: str
@@ -54,7 +54,7 @@ class LabelScores(NamedTuple):
 
 
 def label_scores(instance: InstanceResults) -> list[LabelScores]:
-    """Return the scores of the labels of an instance; none where clips have one class, or no fold is finished."""
+    """Return the scores of the labels of an instance; none if clips have one class each, or no fold is finished."""
     records = [record for record in instance.done.values() if record.get("thresholds")]
     return [
         _label_scores(str(name), records, instance.class_recalls.get(name))

@@ -1,4 +1,4 @@
-"""The kinds of leakage of Kapoor and Narayanan, and what is known of each in an experiment.
+"""The kinds of leakage of Kapoor and Narayanan, and what is known about each in an experiment.
 
 Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis in machine-learning-based science", Patterns 4 (9).
 """
@@ -19,8 +19,8 @@ class LeakageKind(Rule):
     """A kind of leakage, whose name is the slug.
 
     Attributes:
-        rules: Of the audit, which judge it; what holds where they do is the message.
-        from_arrays: Arrays that were handed in leave it unknown.
+        rules: The rules of the audit that look for it; the message states what holds if they do.
+        from_arrays: Whether it is unknown if the user passed arrays.
     """
 
     def __init__(self, name: str, rules: tuple[str, ...], holds: str, *, from_arrays: bool = False) -> None:
@@ -28,7 +28,7 @@ class LeakageKind(Rule):
         self.rules, self.from_arrays = rules, from_arrays
 
     def find(self, verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool) -> Finding:
-        """Return what is known of it; the arguments are those of `leakage_by_kind`."""
+        """Return what is known about it; the arguments are those of `leakage_by_kind`."""
         holds, slugs = self.findings[0], (TRANSDUCTIVE.slug, ENROLLED.slug)
         unknown = partial(replace, holds, level="unknown")
         if not self.rules:
@@ -96,12 +96,12 @@ KINDS = (
 
 
 def leakage_by_kind(verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool) -> list[Finding]:
-    """Return what is known of each kind of leakage: its name is the slug, the message says what its level rests on.
+    """Return a finding on each kind of leakage, whose message gives the reason for its level.
 
-    The level is ok: it was looked for and not found; leaked: it was found; unknown: it was not, or could not be, looked for.
+    Levels: ok: looked for and not found; leaked: found; unknown: not looked for, or it cannot be.
 
     Args:
-        verdicts: Of the audit; None: it was not run, and nothing is known.
-        is_custom: Whether the examples were handed in as arrays.
+        verdicts: The verdicts of the audit; None: it was not run, so every kind is unknown.
+        is_custom: Whether the user passed the examples as arrays.
     """
     return [kind.find(verdicts, is_custom=is_custom) for kind in KINDS]

@@ -1,4 +1,4 @@
-"""A column of the corpus that has one value for each item, fixes the label, and has a value on two sides of a fold."""
+"""Find a column of the corpus that has one value per item, determines the label, and has a value on two sides of a fold."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from xval.settings.finding_codes import silenced
 
 
 def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that names who is recorded, fixes the label and has a value on two sides of a fold; None: no such one."""
+    """Return a column that names who is recorded, determines the label and has a value on two sides of a fold; None: none."""
     column = fixing_column(done)
     return column if column and column.is_leak else None
 
 
 def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is recorded."""
+    """Return a column that determines the label and has a value on two sides of a fold, names of recorded persons first."""
     if "XV109" in silenced(instance.parameters.get("silence") for instance in done):
         return None
     columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]

@@ -13,8 +13,8 @@ class CurvePoint(NamedTuple):
     """An instance of a curve.
 
     Attributes:
-        setting: Its value of the setting that differs.
-        across: Where it is: training items, mean over the finished folds; or the setting, in seconds.
+        setting: The value of the setting that differs.
+        across: The x value: training items, mean over the finished folds; or the setting, in seconds.
     """
 
     instance: int
@@ -23,7 +23,7 @@ class CurvePoint(NamedTuple):
 
 
 def learning_curves(instances: Sequence[InstanceResults], name: str = "train_fraction") -> list[tuple[CurvePoint, ...]]:
-    """Return the curves among some instances: two or more that differ only in one setting, the smallest first.
+    """Return the curves among some instances: two or more instances that differ in one setting only, the smallest first.
 
     The setting is train_fraction or enrolment_s; an instance without enrolment is on no curve over seconds.
     """

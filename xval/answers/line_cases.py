@@ -1,4 +1,4 @@
-"""The texts of the three lines, a row for each case: what an experiment has found, how sure that is, and what to do next.
+"""The texts of the three lines, a row for each case: result, evidence, next step.
 
 Fields in braces are those of `xval.answers.headline`, which chooses the case.
 """
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 
 class Headline(NamedTuple):
-    """What a reader has to know first.
+    """The three lines at the top of a view.
 
     Attributes:
-        result: The score of the selected variant on unseen items. Where variants compete, that is the nested estimate, followed
-            by the score of the selected one.
-        evidence: What this score shows, and what it does not.
+        result: The score of the selected variant on unseen items. Where variants compete, the nested estimate comes first,
+            followed by the score of the selected variant.
+        evidence: What this score shows and does not show.
         next: The most useful step.
     """
 
@@ -175,7 +175,7 @@ FIRST = {
     "fixes the label": "Prepare the dataset with --item {fixing} if results are to hold for new ones, because the '{fixing}' "
     "determines the label.",
 }
-"""What comes before the step of a case, where the selected variant is finished and valid."""
+"""Texts that replace the next step of a case if the selected variant is finished and valid."""
 WITHOUT_FIRST = (
     "nothing finished", "all failed", "leaked", "near-duplicates", "shared column", "unfinished", "failed",
 )  # fmt: skip
@@ -184,7 +184,7 @@ CAVEATS = {
     "these models": "These results hold for these trained models; retraining may change them.",
     "this way of training on these folds": "These results hold for these folds; another partition may change them.",
 }
-"""By what a comparison is about."""
+"""Texts by the scope of a comparison."""
 
 AT_CHANCE = {
     "constant": "Add a variant that reads the audio, for example architecture = svm.",

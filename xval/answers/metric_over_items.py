@@ -1,6 +1,6 @@
 """A metric of test examples over their items: its value for all of them or for some, and its interval.
 
-All that draws items or leaves them out uses this class: pooled values, subgroups and gaps.
+Pooled scores, subgroups and gaps use this class to resample or leave out items.
 """
 
 from collections.abc import Sequence
@@ -32,18 +32,19 @@ from xval.results.tested_examples import TestedExamples
 
 
 class MetricOverItems:
-    """A metric of test examples, averaged over items or pooled over their examples; over repeats it is averaged.
+    """A metric of test examples, averaged over items or pooled over examples, and averaged over repeats.
 
     Args:
-        repeats: All that were tested, with each seed of each repeat; they have the same items.
-        keep: bool (n_examples,) of each repeat, which of its examples count; None: all.
-        is_mean: Average it over items; None: where it is a mean of a value of each example.
-        has_classes: Whether examples have classes, so that a metric of classes is as sure as the items of each class make it.
+        repeats: All tested examples, for each seed of each repeat; all have the same items.
+        keep: For each repeat a bool (n_examples,): the examples that count; None: all.
+        is_mean: Whether to average over items; None: if the metric is a mean of values of examples.
+        has_classes: Whether examples have classes, so that the number of items of each class limits the precision of the
+            metric.
 
     Attributes:
-        items: intp (n_items,), the numbers of the items that have such examples.
-        weights: float64 (n_classes, n_items), the examples of each item in each class that the score rests on, one row where
-            it is not one of classes; None: a mean over items, each of which weighs the same.
+        items: intp (n_items,), the numbers of the items with examples that count.
+        weights: float64 (n_classes, n_items), the number of examples of each item in each class, one row if the metric ignores
+            classes; None: a mean over items with equal weights.
         is_too_large: Whether an interval, for which each item is left out once, would take minutes.
     """
 
@@ -74,11 +75,11 @@ class MetricOverItems:
         self.weights = None if is_mean else self._count(has_classes=has_classes)
 
     def score(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
-        """Return the score of some of the items, by their places in `items`, perhaps several times; NaN of none."""
+        """Return the score of some items, given by places in `items`, which may repeat; NaN for no items."""
         return float(np.mean(self._figures(places)))
 
     def run_scores(self) -> list[float]:
-        """Return the score of all items by each training run, as of `group_runs`."""
+        """Return the score of all items for each training run, as in `group_runs`."""
         scores = self._figures()
         return [float(scores[run].mean()) for run in self._runs]
 
@@ -91,7 +92,7 @@ class MetricOverItems:
         return "" if n_items >= FEWEST_ITEMS else f"only {counted(n_items, 'item')}{what}"
 
     def left_out(self) -> LeftOut | None:
-        """Return a pooled score without each item; None: it is no pooled score, would take minutes, or is undefined then."""
+        """Return the pooled score without each item in turn; None: not a pooled score, too slow (minutes), or undefined."""
         if self.weights is None or self.is_too_large or self.no_interval(()):
             return None
         places = np.arange(len(self.items))
@@ -102,9 +103,9 @@ class MetricOverItems:
         return LeftOut(figures=scores[0].tolist(), without=scores[1:].tolist(), weights=weights)
 
     def interval(self, bootstrap: Bootstrap | None = None) -> Interval | None:
-        """Return the 95 % interval; None: fewer than 3 items (of a class), undefined, or it would take minutes.
+        """Return the 95 % interval; None: fewer than 3 items (of a class), undefined, or too slow (minutes).
 
-        `bootstrap` is as of `score_interval`.
+        `bootstrap` is as for `score_interval`.
         """
         if self.is_too_large or (self._values is not None and not np.isfinite(self._values).all()):
             return None
@@ -116,7 +117,7 @@ class MetricOverItems:
         return score_interval(len(self.items), self.score, bounds=bounds, runs=runs, weights=self.weights, bootstrap=bootstrap)
 
     def _count(self, *, has_classes: bool) -> NDArray[np.float64]:
-        """Return `weights`, and keep which class each row is of."""
+        """Return `weights`, and store the class of each row."""
         self._occurring = np.zeros(1, np.intp)
         if not len(self.items):
             return np.zeros((1, 0))
@@ -126,7 +127,7 @@ class MetricOverItems:
         return np.asarray(counts[self._occurring], np.float64)
 
     def _membership(self, targets: NDArray[Any], *, has_classes: bool) -> NDArray[np.bool_]:
-        """Return which examples are of each class that the score rests on, bool (n_examples, n_classes)."""
+        """Return whether an example belongs to each class of the score: bool (n_examples, n_classes)."""
         if not has_classes or self._metric.is_mean:
             return all_examples(targets)
         if self._metric.rests_on:
@@ -143,7 +144,7 @@ class MetricOverItems:
         return f"class '{class_names[numbers[0]]}'" if is_one else "a class"
 
     def _figures(self, places: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
-        """Return float64 (n_repeats,), the score of some items by each repeat; NaN of none."""
+        """Return the score of some items for each repeat: float64 (n_repeats,); NaN for no items."""
         items = self.items[places]
         if not len(items):
             return np.full(len(self._repeats), np.nan)

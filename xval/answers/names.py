@@ -1,4 +1,4 @@
-"""Give each instance of a set its own short name: by its comments, or by the parameters in which the instances differ."""
+"""Give each instance of a set a unique short name from its comments, or from the parameters in which the instances differ."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -9,7 +9,7 @@ from xval.base.errors import counted, join_words, shortened
 from xval.settings.resolve import describe_numbers
 
 CHOICE = "choosing by validation"
-"""What nested selection is called where it is compared with a variant."""
+"""The name of nested selection in a comparison with a variant."""
 
 _LONGEST = 60  # characters, of names that are made and of those in sentences
 _MOST_RUNS = 3
@@ -30,11 +30,11 @@ class _HasParameters(Protocol):
 def find_names(parameters: Mapping[_Key, Mapping[str, object]]) -> dict[_Key, str]:
     """Return the name of each instance.
 
-    That is its comments where it has any, and else its architecture. Instances that would share a name are also told by the
-    parameters that differ between them, as far as there is room, and those that still share one by their number.
+    The name is its comments if there are any, else its architecture. Instances with equal names also get the parameters that
+    differ between them, as far as there is room, and then their number if names are still equal.
 
     Args:
-        parameters: Of each instance by name, with the comments, by what sentences call the instance, such as its number.
+        parameters: The parameters of each instance, with the comments, by the instance's name in sentences, such as its number.
     """
     names = {key: _first_part(instance_parameters) for key, instance_parameters in parameters.items()}
     for name in [name for name, n in Counter(names.values()).items() if n > 1]:
@@ -57,7 +57,7 @@ def find_names(parameters: Mapping[_Key, Mapping[str, object]]) -> dict[_Key, st
 
 
 def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
-    """Return the name of each instance by its number, as of `find_names`."""
+    """Return the name of each instance by its number, as in `find_names`."""
     return find_names({instance.number: instance.parameters for instance in instances})
 
 
@@ -66,8 +66,8 @@ def name_instances(
 ) -> str:
     """Return ``SVM (3)``, ``SVM (3) and CNN (4)``, or of more ``variants 3-5, 7``.
 
-    `instances` are all of the set, by which they are named. Up to `most` are named, ``SVM (3), kNN (4) and MLP (5)``; more than
-    two only where no name has a comma. `is_first`: it begins a sentence, in which names stay as they are.
+    `instances` is the whole set, which determines the names. Up to `most` instances are named, ``SVM (3), kNN (4) and MLP
+    (5)``; more than two only if no name has a comma. `is_first`: the text begins a sentence; names do not change.
     """
     listed = list(numbers)
     names = names_of(instances) if len(listed) <= most else {}
@@ -77,7 +77,7 @@ def name_instances(
 
 
 def name_numbers(numbers: Iterable[int]) -> str:
-    """Return ``3`` or ``3-5, 7``, of many the first: ``1, 3, 5 and more``."""
+    """Return ``3`` or ``3-5, 7``; only the first of many: ``1, 3, 5 and more``."""
     runs = describe_numbers(numbers).split(", ")
     return ", ".join(runs[:_MOST_RUNS]) + " and more" * (len(runs) > _MOST_RUNS)
 
@@ -91,8 +91,8 @@ def call_compared(names: Iterable[str], word: str = "instance") -> str:
     """Return ``instance 3``, ``instances 1, 3-7`` or ``instance 3 and choosing by validation``.
 
     Args:
-        names: What a comparison calls each: ``3``, ``nested``, or of another experiment ``path:3``, which stays as it is.
-        word: What they are.
+        names: The names in a comparison: ``3``, ``nested``, or ``path:3`` for another experiment, which stays as it is.
+        word: The word for them, such as instance.
     """
     split = {name: name.rpartition(":") for name in names}
     numbered = [name for name, (_, _, which) in split.items() if which != "nested"]

@@ -34,16 +34,16 @@ _MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
 
 @dataclass(frozen=True)
 class NestedInstance(InstanceResults):
-    """The jobs that each fold chooses among instances, as one instance.
+    """The jobs that the folds choose among instances, as one instance.
 
-    Its settings are those of the selected instance. Several jobs that a fold chooses, because instances tie or differ only in
-    their seed, take turns in repeats, which all folds have: each weighs the same in its fold.
+    Its settings are those of the selected instance. If a fold chooses several jobs, because instances tie or differ only in
+    their seed, they take turns over the repeats, so that each has the same weight in its fold.
 
     Attributes:
-        chosen: The job that each of its jobs is; the same one in several repeats.
-        n_competing: Instances to choose from, those that differ only in their seed counted once.
-        left_out: Instances that have not finished the folds that others have.
-        n_ties: Repeats that each seed has, for instances that tie.
+        chosen: The original job of each of its jobs; several repeats may have the same one.
+        n_competing: Number of instances to choose from; instances that differ only in their seed count once.
+        left_out: Instances that lack folds that others have finished.
+        n_ties: Number of repeats of each seed, for instances that tie.
     """
 
     chosen: Mapping[JobKey, JobKey] = field(default_factory=dict)
@@ -52,37 +52,38 @@ class NestedInstance(InstanceResults):
     n_ties: int = 1
 
     def seed_of(self, repeat: int) -> int:
-        """Return which seed a repeat has: another one of the instances that tie is no other training."""
+        """Return the seed of a repeat; tied instances share a seed because they are not separate trainings."""
         return (repeat - 1) // self.n_ties + 1
 
     @property
     def is_varied(self) -> bool:
-        """Whether some fold chooses another instance than the selected one."""
+        """Whether some fold chooses an instance other than the selected one."""
         return any(job.instance != self.number for job in self.chosen.values())
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Its name in tables."""
         return f"chosen among {self.n_competing}"
 
     @property
     def estimates_file(self) -> Path:
-        """What was computed from the predictions of the chosen jobs."""
+        """The file of scores that were computed from the predictions of the chosen jobs."""
         return self.experiment.nested_estimates_file
 
     def trained_job(self, key: JobKey) -> JobKey:
-        """Return the job that one of its jobs is."""
+        """Return the original job of one of its jobs."""
         return self.chosen[key]
 
 
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
-    """Let each fold choose an instance by its own validation score, with the seeds of a method averaged.
+    """Let each fold choose an instance by its own validation score, averaged over the seeds of a method.
 
-    Only `comparable` instances that have finished the most folds compete, so that all folds choose among the same. A fold
-    without the score, as one whose validation items lack a class has, chooses by the loss, where losses compare.
+    Only `comparable` instances with the most finished folds compete, so all folds choose among the same instances. A fold
+    without the score, for example because its validation items lack a class, chooses by the loss if losses are comparable.
 
     Returns:
-        With scores over items, if the predictions can be read; None: there is nothing to choose, or `why_not_nested`.
+        The choice as an instance, with scores over items if the predictions can be read; None: there is nothing to choose, or
+        `why_not_nested` gives a reason.
     """
     instance = _choose(done, ranking)
     if isinstance(instance, str):
@@ -91,13 +92,13 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
 
 
 def why_not_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Return why choosing among instances has no value, in a sentence; empty: it has one, or there is nothing to choose."""
+    """Return in a sentence why there is no nested estimate; empty: there is one, or there is nothing to choose."""
     instance = _choose(done, ranking)
     return instance if isinstance(instance, str) else ""
 
 
 def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | str:
-    """Return the jobs that folds choose, as `choose_nested`, without scores over items; or `why_not_nested`."""
+    """Return the choice of `choose_nested` without scores over items, or the reason of `why_not_nested`."""
     if ranking.selected is None:
         return ""
     done = comparable(done)
@@ -161,7 +162,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
 
 
 def _share(jobs_by_fold: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
-    """Return in how many ways, and with how many seeds, the folds choose together so that all jobs of a fold weigh the same.
+    """Return the numbers of ties and of seeds by which all chosen jobs of a fold have the same weight.
 
     `jobs_by_fold` are the jobs of each instance that a fold chooses.
     """
@@ -170,10 +171,10 @@ def _share(jobs_by_fold: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int
 
 
 def keep_nested(instances: Sequence[InstanceResults]) -> None:
-    """Write what is computed of the chosen jobs into nested_estimates.json, where there is something to choose.
+    """Write the scores of the chosen jobs to nested_estimates.json, if there is something to choose.
 
-    Its metrics are all that instances have: of the task, of the user's own, and those that were asked for. Whoever looks at
-    results runs no code that came with them, but a rebuild may.
+    It has all metrics of the instances: those of the task, the user's own and requested ones. Commands that only show results
+    run no code that came with them, but a rebuild may.
     """
     done = [instance for instance in instances if instance.folds]
     nested = _choose(done, rank_instances(done)) if done else ""
@@ -185,10 +186,10 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
-    """Return by how much the test score of the selected instance is better than the nested one; below 0: it is worse.
+    """Return by how much the test score of the selected instance is better than the nested score; below 0: it is worse.
 
-    Both are the scores that have an interval, where they are of one kind (mean over items, or pooled), or else means over
-    folds. None: one of them is undefined.
+    Both are the scores with an interval if they are of one kind (mean over items, or pooled), else means over folds. None: one
+    of them is undefined.
     """
     own, nested_estimate = (estimate(instance, side, metric) for instance in (selected, nested))
     ours, theirs = own.value, nested_estimate.value
@@ -200,20 +201,20 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
 
 
 def bias_text(bias: float) -> str:
-    """Return a selection bias with its sign, as of `selection_bias`."""
+    """Return a `selection_bias` with its sign."""
     return f"{'-' if bias <= -ROUNDING else '+'}{decimals(abs(bias))}"
 
 
 def bias_words(bias: float) -> str:
-    """Return how the selected instance compares with the choice, ``0.013 better``, as of `selection_bias`."""
+    """Return a `selection_bias` in words, such as ``0.013 better``."""
     size = decimals(abs(bias))
     return "no better" if size == decimals(0.0) else f"{size} {'better' if bias > 0 else 'worse'}"
 
 
 def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: str | None = None) -> tuple[str, str] | None:
-    """Return what choosing in each fold by its own validation reaches, and what the chosen instance; None: nothing to choose.
+    """Return the nested score, and a sentence on the score of the selected instance; None: nothing to choose.
 
-    `metric` is one of the test side; None: the first main one of the task. The second is a sentence without its full stop.
+    `metric` is a test metric; None: the first main metric of the task. The sentence has no full stop.
     """
     nested = choose_nested(done, ranking)
     if nested is None:

@@ -1,6 +1,6 @@
-"""What to do where no difference between variants is shown: train again, test more items, or use the cheapest of them.
+"""Advice where no difference between variants is shown: train again, test more items, or use the cheapest variant.
 
-The three lines, `compare` and the finding XV303 share its sentence.
+The three lines, `compare` and the finding XV303 use the same sentence.
 """
 
 import math
@@ -44,11 +44,12 @@ class Margin(NamedTuple):
     """A difference that is not proven.
 
     Attributes:
-        between: Between what, as ``to variant 3``.
-        difference: The observed one.
-        n_items: That were tested.
-        detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
-        is_none: Both have the same value everywhere, so that no study of this kind shows a difference.
+        between: The other side of the difference, such as ``to variant 3``.
+        difference: The observed difference.
+        n_items: Number of tested items.
+        detectable: Function from a number of items to the true difference that they show with a probability of 80 %; NaN: not
+            known.
+        is_none: Whether both have the same value everywhere, so that no study of this kind can show a difference.
     """
 
     between: str
@@ -59,9 +60,9 @@ class Margin(NamedTuple):
 
 
 def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
-    """Return the settings that train instances again with another result: ``fold_repeats`` and ``repeats``.
+    """Return the settings that train instances again with a different result: ``fold_repeats`` and ``repeats``.
 
-    Only balanced folds can be assigned in another way, and another seed changes nothing where nothing is drawn.
+    Only balanced folds can be assigned differently, and another seed changes only models with randomness.
     """
     all_parameters = [instance.parameters for instance in instances]
     is_balanced = all(parameters.get("fold_strategy", "balanced") == "balanced" for parameters in all_parameters)
@@ -69,7 +70,7 @@ def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
 
 
 def settings_to_retrain(ways: Iterable[str]) -> str:
-    """Return ``fold_repeats = 3 or repeats = 3``; empty where no way is given."""
+    """Return ``fold_repeats = 3 or repeats = 3``; empty if no setting is given."""
     return " or ".join(f"{way} = {_REPETITIONS}" for way in ways)
 
 
@@ -87,13 +88,13 @@ def call_variants(names: Iterable[str]) -> str:
 def describe_next_step(
     margins: Sequence[Margin], instances: Sequence[InstanceResults], variants: str, compared: str = "they"
 ) -> str:
-    """Return what would show a difference, in a sentence.
+    """Return a sentence on how to show a difference.
 
     Args:
-        margins: At least one.
-        instances: All that are compared, with finished folds.
-        variants: What they are called; see `call_variants`.
-        compared: What the margins are between, where one of these is no variant but a choice.
+        margins: The unproven differences, at least one.
+        instances: All compared instances, with finished folds.
+        variants: Their names, as from `call_variants`.
+        compared: The names of both sides if one of them is not a variant but a choice.
     """
 
     def step(case: str, **fields: object) -> str:
@@ -130,7 +131,7 @@ def describe_next_step(
 
 
 def are_perfect(instances: Sequence[InstanceResults]) -> bool:
-    """Return whether instances all have the best possible value of the main test metric."""
+    """Return whether all instances have the best possible value of the main test metric."""
     side, name = test_side(instances), instances[0].task.main_metrics[0]
     bounds, is_higher = find(instances[0].task.name, name).bounds, direction(instances, name)
     if bounds is None or is_higher is None:
@@ -139,13 +140,13 @@ def are_perfect(instances: Sequence[InstanceResults]) -> bool:
 
 
 def _items_needed(margin: Margin) -> int | None:
-    """Return how many more items would show the observed difference, were it the true one; None: too many."""
+    """Return how many more items would show the observed difference if it were the true one; None: too many."""
     needed = items_needed(margin.detectable, margin.difference, margin.n_items + 1, _MOST_TIMES * margin.n_items)
     return None if needed is None else needed - margin.n_items
 
 
 def advice_on_few(done: Sequence[InstanceResults]) -> str:
-    """Return what to do where scores rest on few items of a class, or on few decisions: more of them; empty: they do not."""
+    """Return the advice to test more items if scores depend on few items of a class or on few decisions; empty: they do not."""
     fewest, rare = fewest_items(done)
     if fewest >= FEWEST_ITEMS_TO_RELY_ON or not (rare or done[0].decides_items):
         return ""
@@ -164,14 +165,14 @@ def name_few(done: Sequence[InstanceResults]) -> str:
 
 
 def call_classes(done: Sequence[InstanceResults], rare: Mapping[str, int]) -> str:
-    """Return ``the class 'ill'``, or ``the classes 'ill' and 'mild'``, of many the rarest."""
+    """Return ``the class 'ill'``, or ``the classes 'ill' and 'mild'``; only the rarest of many."""
     word = "label" if done[0].task.has_thresholds else "class"
     names = [f"'{name}'" for name in rare][:_MOST_NAMED]
     return f"the {word if len(names) == 1 else plural_of(word)} {join_words(names)}"
 
 
 def fewest_items(done: Sequence[InstanceResults]) -> tuple[int, dict[str, int]]:
-    """Return the number of tested items and no class; or, where some have too few to rely on, these and the least of them."""
+    """Return the number of tested items and no class, or the smallest number and the classes with too few items."""
     n_items = max(len(instance.n_clips) for instance in done)
     n_items_by_class: dict[str, int] = {}
     for instance in done:

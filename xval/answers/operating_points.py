@@ -1,4 +1,4 @@
-"""How well the probability of one class finds its clips: curves over all thresholds, and points on them with their intervals.
+"""How well the probability of one class detects its clips: curves over all thresholds, and points with intervals.
 
 The page draws them.
 """
@@ -22,7 +22,7 @@ from xval.results.tested_examples import TestedExamples
 
 
 class Value(NamedTuple):
-    """A score of all tested clips, the mean over trainings, with its 95 % interval over items; None: it has none."""
+    """A score of all tested clips, averaged over trainings, with its 95 % interval over items; None: no interval."""
 
     value: float
     interval: Interval | None
@@ -32,10 +32,11 @@ class PointRow(NamedTuple):
     """An operating point.
 
     Attributes:
-        name: What is held fixed, such as ``specificity 0.90``.
-        threshold: Of the probability of the positive class, the mean over trainings; None: the most probable class is taken.
-        sensitivity: Without an interval where it is what is held fixed.
-        specificity: The same.
+        name: The fixed value, such as ``specificity 0.90``.
+        threshold: Threshold of the probability of the positive class, averaged over trainings; None: the most probable class
+            wins.
+        sensitivity: The sensitivity, without an interval if it is the fixed value.
+        specificity: The specificity, without an interval if it is the fixed value.
     """
 
     name: str
@@ -45,13 +46,13 @@ class PointRow(NamedTuple):
 
 
 class OperatingPoints(NamedTuple):
-    """Curves and points of one class against the others.
+    """Curves and operating points of one class against the others.
 
     Attributes:
-        positive: The class that is to be found.
-        is_named: Whether the setting positive_class names it; otherwise it is the last of two.
-        curves: Of each training.
-        points: Of all of them together.
+        positive: The class to detect.
+        is_named: Whether the setting positive_class names it; otherwise it is the last of two classes.
+        curves: The curves of each training.
+        points: The operating points of all trainings together.
         auc: Area under the ROC curve.
         eer: Equal error rate.
     """
@@ -67,9 +68,9 @@ class OperatingPoints(NamedTuple):
 def operating_points(
     tested: InstancePredictions, class_names: Sequence[str], positive_class: str | None
 ) -> OperatingPoints | None:
-    """Return curves and points; None: there are more than two classes and none is named, or one side has no clips.
+    """Return curves and points; None: more than two classes and none is named, or one side has no clips.
 
-    Without a name the last class is the positive one, as in scikit-learn; ROC and DET of the other one are its mirror images.
+    Without a name the last class is positive, as in scikit-learn; ROC and DET of the other class are mirror images.
     """
     positive = binary.number_of(positive_class, class_names)
     if not tested.task.has_positive_class or (positive is None and len(class_names) != 2):

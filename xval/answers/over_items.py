@@ -1,9 +1,9 @@
 """The scores of an instance over all its test items: mean over items, pooled, interval and chance.
 
 Pooled scores are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
-against means over folds: a fold without some class has no AUC, and another macro F1 than the whole dataset. With several
-repeats of the cross-validation they are those of each repeat, averaged, and the scores of an item are averaged over repeats
-first. Intervals cover what other repeats and seeds change, where there are several.
+against means over folds: a fold that lacks a class has no AUC, and its macro F1 differs from that of the whole dataset. With
+several repeats of the cross-validation, pooled scores are averaged over repeats, and the scores of an item are averaged over
+repeats first. With several repeats or seeds, intervals include the variance between them.
 """
 
 import math
@@ -37,8 +37,8 @@ _TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
 _NO_CHANCE = Chance(math.nan, "")  # not known
 
 
-class _ItemValues(NamedTuple):
-    """A metric of each item, float64 (n_items,), and its mean over items by each training run."""
+class _ItemMeans(NamedTuple):
+    """A metric of each item, averaged over repeats and seeds: float64 (n_items,); and its mean over items for each run."""
 
     values: NDArray[np.float64]
     runs: Sequence[float]
@@ -47,7 +47,7 @@ class _ItemValues(NamedTuple):
         return mean_interval(self.values, bounds=bounds, runs=self.runs, bootstrap=bootstrap)
 
 
-_Values = Mapping[str, _ItemValues]
+_ItemMeansByMetric = Mapping[str, _ItemMeans]
 
 
 def measure_over_items(
@@ -56,13 +56,13 @@ def measure_over_items(
     bootstrap: Bootstrap | None = None,
     only: Collection[str] | None = None,
 ) -> OverItems:
-    """Compute all scores over items. Pooled scores are those of each repeat and seed that is whole, averaged.
+    """Compute all scores over items. Pooled scores are averaged over the seeds and repeats with all folds.
 
     Args:
-        instance: With its finished jobs.
+        instance: An instance with its finished jobs.
         further: Metrics in addition to those of the task, by name.
-        bootstrap: Of the intervals, as of `score_interval`.
-        only: These metrics of the task; None: all.
+        bootstrap: The kind of intervals, as for `score_interval`.
+        only: The metrics of the task to compute; None: all.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -123,47 +123,47 @@ def measure_over_items(
 
 def _read_values(
     by_item: Mapping[str, Mapping[str, float]], items_by_run: Sequence[Mapping[str, Mapping[str, float]]], runs: Sequence[Run]
-) -> dict[str, _ItemValues]:
-    """Return the metrics of each item that the scores of jobs have, the items in the order of their names.
+) -> dict[str, _ItemMeans]:
+    """Return the item means of each metric in the scores of jobs; items are sorted by name.
 
     Args:
-        by_item: The means over all jobs, as of `item_means`.
-        items_by_run: Those over the jobs of each run.
-        runs: The same runs.
+        by_item: The means over all jobs, as from `item_means`.
+        items_by_run: The means over the jobs of each run.
+        runs: The identities of these runs.
     """
     values = {}
     for name in sorted({name for item_scores in by_item.values() for name in item_scores} - {"n_clips"}):
         means = [fmean(item_scores.get(name, math.nan) for item_scores in items.values()) for items in items_by_run]
         item_values = np.array([by_item[item].get(name, math.nan) for item in sorted(by_item)])
-        values[name] = _ItemValues(item_values, _run_means(means, runs))
+        values[name] = _ItemMeans(item_values, _run_means(means, runs))
     return values
 
 
 def _run_means(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
-    """Return the mean of each unit of `group_runs` from the values of the runs."""
+    """Return the mean value of each group of `group_runs`, from the values of the runs."""
     return [fmean(values[place] for place in unit) for unit in group_runs(runs)]
 
 
 def _measure(
     task: Task,
     repeats: Sequence[TestedExamples],
-    item_values: _Values | None,
+    item_values: _ItemMeansByMetric | None,
     further: Mapping[str, Metric],
     chosen: Collection[str] | None = None,
     *,
     class_names: Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemScore]:
-    """Return the scores that targets and predictions give.
+    """Return the scores of targets and predictions.
 
     Args:
-        task: Of the instance.
-        repeats: All that were tested, with each seed of each repeat.
-        item_values: Their metrics of each item, in the order of the items' names, where the records have them.
+        task: Task of the instance.
+        repeats: All tested examples, for each seed of each repeat.
+        item_values: The recorded item means of each metric, items sorted by name; None: not recorded.
         further: Metrics in addition to those of the task.
         chosen: Only these metrics of the task; None: all.
-        class_names: Of the outputs, for texts.
-        bootstrap: Of the intervals.
+        class_names: Names of the outputs, for texts.
+        bootstrap: The kind of intervals.
     """
     first = repeats[0]
     targets, rows = first.targets, first.rows
@@ -179,13 +179,13 @@ def _measure(
         item_values, runs = {}, [examples.run for examples in repeats]
         for name in pooled:
             table = np.array([[values[name] for values in run_values] for run_values in by_repeat])  # (n_repeats, n_items)
-            item_values[name] = _ItemValues(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
+            item_values[name] = _ItemMeans(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_scores = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
         value = pooled[name]
         metric = further.get(name) or metrics.find(task.name, name)
-        known = item_values.get(name, _ItemValues(np.array([math.nan]), []))
+        known = item_values.get(name, _ItemMeans(np.array([math.nan]), []))
         # A fold of one item has the score of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
@@ -221,7 +221,7 @@ def _measure(
 
 
 def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
-    """Return the weight of each example in a score, float64 (n_examples,), from their items; their sum is 1."""
+    """Return the weight of each example in a score, from the items of the examples: float64 (n_examples,), sum 1."""
     if basis == "pooled":
         return np.full(len(items), 1 / len(items))
     n_examples = np.bincount(items)
@@ -231,7 +231,7 @@ def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDAr
 def _item_chance(
     credit: CreditFunction, repeats: Sequence[TestedExamples], basis: Literal["items", "pooled"]
 ) -> tuple[float, float, float]:
-    """Return the values of `ItemChance`; of permuted targets the means over repeats."""
+    """Return the values of `ItemChance`; those of permuted targets are means over repeats."""
     levels = [
         permuted_level(
             examples.targets, examples.predictions.argmax(axis=1), _weights(examples.items, basis), examples.items, credit
@@ -253,7 +253,7 @@ def _group_level(credit: CreditFunction, basis: Literal["items", "pooled"], targ
 
 
 def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:
-    """Return the chance level of a mean over items: what an answer reaches in each, or the mean of their own chance levels."""
+    """Return the chance level of a mean over items: of a constant answer, or else the mean of the items' own chance levels."""
     if answer is not None:
         same = np.tile(answer.astype(np.float32), (len(targets), 1))
         return float(np.mean([metric.function(targets[own], same[own]) for own in rows]))
@@ -262,7 +262,7 @@ def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[A
 
 
 def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: TestedExamples) -> TestedExamples:
-    """Return examples with 0 and 1 for probabilities: whether they reach the thresholds of the job that predicted them."""
+    """Return examples with decisions 0 and 1 instead of probabilities, by the thresholds of the job that predicted them."""
     records = {fold: instance.done[key] for fold, key in jobs.items()}
     thresholds = {fold: [record["thresholds"][name] for name in record["class_names"]] for fold, record in records.items()}
     decided = decide(examples.predictions, np.array([thresholds[fold] for fold in examples.folds.tolist()]))
@@ -285,19 +285,19 @@ def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([scores[name] for scores in values])) for name in values[0]}
 
 
-def _record_score(known: _ItemValues) -> ItemScore:
-    """Return the score of a metric of which the records have the values of each item, and nothing else is known."""
+def _record_score(known: _ItemMeans) -> ItemScore:
+    """Return the score of a metric for which only the recorded values of items are known."""
     return make_item_score(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
-    """Return the folds that lack some class that others have, or in which a number does not vary."""
+    """Return the folds that lack a class that others have, or in which a target number is constant."""
     numbers, codes = np.unique(examples.folds, return_inverse=True)
     return [int(number) for number in numbers[_lack_classes(task, examples.targets, codes)]]
 
 
 def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which groups of examples lack some class that others have, or in which a target number is constant.
+    """Return whether each group of examples lacks a class that others have, or has a constant target number.
 
     The groups are numbered from 0 without gaps: bool (n_groups,).
     """

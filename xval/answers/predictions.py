@@ -24,33 +24,32 @@ def load_predictions(
     audformat: bool = False,
     data_folder: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Return the predictions of finished folds for their validation and test examples.
+    """Return the predictions of finished folds on their validation and test examples.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
-        instances: The number of an instance, or several, also as ``2-4`` or ``1,3``; all when omitted. Nothing is read of the
-            others.
-        columns: Which columns to read besides instance, fold and repeat; all when omitted.
-        audformat: Return them with the index of a segmented table of audformat, for which the corpus is read.
-        data_folder: The folder of corpora; None: that of the experiment's settings.
+        instances: The number of an instance, or several, also as ``2-4`` or ``1,3``; all when omitted. Others are not read.
+        columns: The columns to read in addition to instance, fold and repeat; all when omitted.
+        audformat: Return the table with the index of a segmented table of audformat, which requires the corpus.
+        data_folder: The folder of corpora; None: the one in the experiment's settings.
 
     Returns:
         A row per example, or per frame of a recording. The columns instance, fold and repeat (int64), then those of
         predictions.parquet: item, clip, start_s, end_s, side, and, by task, target, predicted and probability_<class>
         (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
-        ``table.attrs["not_done"]``: as of `load_results`.
+        ``table.attrs["not_done"]``: as for `load_results`.
 
         With `audformat` the index is file (text, relative to ``table.attrs["audio_folder"]``), start and end (timedelta64, in
-        the file) of the clip, window or frame, instead of clip, start_s and end_s. `audformat.Table` takes rows of which
-        nothing occurs twice, such as the test side of an instance with one seed and one repeat.
+        the file) of the clip, window or frame, instead of clip, start_s and end_s. `audformat.Table` accepts only unique rows,
+        such as the test side of an instance with one seed and one repeat.
 
     Warns:
         UserWarning: Folds failed or are missing.
 
     Raises:
-        ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
-        SettingsError: `instances` has something that is no number.
-        CorpusError: With `audformat` the corpus is missing, is another one, or was made of arrays, which have no files.
+        ResultsError: The folder has no experiment or several; an instance or column is unknown; a file is missing or damaged.
+        SettingsError: `instances` has a part that is not a number.
+        CorpusError: With `audformat`: the corpus is missing, has changed, or was made from arrays, which have no files.
     """
     chosen = find_instances(Path(folder), instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
@@ -101,7 +100,7 @@ def _read_predictions(path: Path, names: list[str]) -> pd.DataFrame:
 
 
 def _prediction_columns(path: Path) -> list[str]:
-    """Return the columns of predictions.parquet, reading no more than its footer."""
+    """Return the column names of predictions.parquet from its footer."""
     try:
         return column_names(path)
     except (OSError, ValueError) as error:

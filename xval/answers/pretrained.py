@@ -1,7 +1,7 @@
-"""The verdict on the scores of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
+"""The leakage verdict on the scores of an instance (clean, leaked or unknown) from the pretrained parts of its models.
 
-A clause on it is shown next to the scores in terminal, page, workbook, LaTeX and model card. What a record of an earlier
-version does not say is unknown.
+Terminal, page, workbook, LaTeX and model card show it next to the scores. Facts that a record of an earlier version lacks are
+unknown. version does not say is unknown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, may_load_weights, trains_network
 
 ORIGIN = "leakage"
-"""The header of the clauses in tables."""
+"""The column header of the verdicts in tables."""
 
 NEAR_DUPLICATES = "near-duplicates of tested clips"
 _MOST_NAMED = 3
@@ -25,14 +25,14 @@ _NOT_SAID = "its training data are not known"
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of the parts that models have from elsewhere.
+    """What is known about the pretrained parts of models.
 
     Attributes:
-        state: clean: nothing comes from elsewhere, or nothing of it was trained on what is tested; leaked: something has;
-            unknown: it is not known of a part.
-        parts: What has leaked or is unknown, in short.
-        reasons: Why, for a person.
-        vouched: What the user says that the unknown parts were trained on; empty: nothing.
+        state: clean: there is no pretrained part, or none was trained on test data; leaked: one was; unknown: this is not known
+            for a part.
+        parts: Short names of the parts that have leaked or are unknown.
+        reasons: The reasons, in sentences.
+        vouched: The training data of the unknown parts according to the user; empty: not given.
     """
 
     state: State = "clean"
@@ -42,12 +42,12 @@ class Origin:
 
 
 def judge_instance(instance: InstanceResults) -> Origin:
-    """Return the verdict on an instance: the worst one of its finished jobs, with the parts of all that have it."""
+    """Return the verdict on an instance: the worst verdict of its finished jobs, with the parts of all jobs that have it."""
     return worst(judge_record(record, instance.parameters) for record in instance.done.values())
 
 
 def judge_record(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Origin:
-    """Return the verdict on a job by its record.json and the parameters of its instance."""
+    """Return the verdict on a job from its record.json and the parameters of its instance."""
     chosen = {**parameters, **(record.get("search") or {}).get("values", {})}
     word = chosen.get("pretrained_on")
     parts = list(_parts(record, chosen))
@@ -57,7 +57,7 @@ def judge_record(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Or
 
 
 def worst(origins: Iterable[Origin]) -> Origin:
-    """Return one verdict for several: leaked before unknown, that before what the user vouches for, and that before clean."""
+    """Return the worst of several verdicts: leaked, then unknown, then unknown but vouched for by the user, then clean."""
     known = list(origins)
     heaviest = max(map(_weight, known), default=0)
     chosen = [origin for origin in known if _weight(origin) == heaviest > 0]
@@ -70,7 +70,7 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 
 def clause(origin: Origin) -> str:
-    """Return what is shown next to a score; empty where it is clean."""
+    """Return the text to show next to a score; empty if it is clean."""
     parts = name_parts(origin)
     if origin.state == "clean":
         return ""
@@ -82,29 +82,29 @@ def clause(origin: Origin) -> str:
 
 
 def name_parts(origin: Origin) -> str:
-    """Return the first of the parts: ``encoder.onnx; net.keras and 2 more``."""
+    """Return the first few parts: ``encoder.onnx; net.keras and 2 more``."""
     more = len(origin.parts) - _MOST_NAMED
     return "; ".join(origin.parts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def explain(origin: Origin) -> str:
-    """Return the clause with the reasons."""
+    """Return the text of `clause` with the reasons."""
     return clause(origin) + (f" ({'; '.join(origin.reasons)})" if origin.reasons else "")
 
 
 def clauses(instances: Iterable[InstanceResults]) -> dict[int, str]:
-    """Return the clauses of the instances that are not clean, by their numbers."""
+    """Return the text of `clause` for each instance that is not clean, by number."""
     clause_by_number = {instance.number: clause(judge_instance(instance)) for instance in instances}
     return {number: text for number, text in clause_by_number.items() if text}
 
 
 def to_record(origin: Origin) -> dict[str, Any]:
-    """Return a verdict as a record holds it."""
+    """Return a verdict in the form of a record."""
     return asdict(origin)
 
 
 def from_record(stated: object) -> Origin | None:
-    """Return a verdict as `to_record` gave it; None: it is none."""
+    """Return the verdict that `to_record` wrote; None: the value is not a verdict."""
     if not isinstance(stated, Mapping) or stated.get("state") not in ("clean", "leaked", "unknown"):
         return None
     parts, reasons = (tuple(map(str, stated.get(name) or ())) for name in ("parts", "reasons"))
@@ -112,7 +112,7 @@ def from_record(stated: object) -> Origin | None:
 
 
 def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Origin]:
-    """Yield the verdict on each part that may have seen what is tested."""
+    """Yield the verdict on each part that may have seen test data."""
     if "expected_origin" in record:  # of a final model, whose scores are those of the folds
         yield from_record(record["expected_origin"]) or Origin("unknown", ("the models of its folds",), (_NOT_SAID,))
         return
@@ -145,14 +145,14 @@ def _model_origin(state: object, name: str, reason: object) -> Origin:
 
 
 def _embedder_origin(name: str, stated: Mapping[str, Any]) -> Origin:
-    """Return the verdict on the model that made the features: ``stated`` is that on one which xval has trained, or a preset."""
+    """Return the verdict on the model that made the features; ``stated`` is the verdict on a model of xval or a preset."""
     if not (is_own(name) or is_foreign(name)) or stated.get("state") == "clean":
         return Origin()
     return _model_origin(stated.get("state"), name, stated.get("reason"))
 
 
 def _network_origin(architecture: str, record: Mapping[str, Any]) -> Origin:
-    """Return the verdict on a network of the user's own, by the weights that its build() has from elsewhere."""
+    """Return the verdict on a network of the user's own, from the pretrained weights that its build() loads."""
     if "outside_weights" not in record:
         return Origin("unknown", (architecture,), ("made by a version that did not check whether its build() loads weights",))
     weights: Sequence[str] | None = record["outside_weights"]

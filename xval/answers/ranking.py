@@ -1,4 +1,4 @@
-"""Rank instances by validation scores, and find the best of each column of a table. Test scores are never used for ranking."""
+"""Rank instances by validation scores, never by test scores, and find the best value of each column of a table."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -18,10 +18,10 @@ from xval.settings.schema import names_of_loss
 
 
 class Best(NamedTuple):
-    """The numbers of the instances with the best mean; several if they are equal.
+    """The numbers of the instances with the best mean; several in case of a tie.
 
     Attributes:
-        mean: With the best mean.
+        mean: The instances with the best mean.
     """
 
     mean: frozenset[int] = frozenset()
@@ -36,8 +36,8 @@ class Ranking(NamedTuple):
         ranks: The rank of each of them, from 1; those that differ only in their seed share one.
         seeds: What a common mean is the mean of, in words, by instance: ``mean of seeds 1, 2``.
         side: ``validation`` or ``clip_validation``.
-        loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
-        caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
+        loss_decides: Whether the validation loss breaks ties; losses of some instances are not comparable.
+        caution: Why the score is not the metric of `rank_by`, such as ``not every instance has a validation macro_f1``.
     """
 
     instances: tuple[int, ...]
@@ -51,20 +51,20 @@ class Ranking(NamedTuple):
 
     @property
     def selected(self) -> int | None:
-        """The instance to choose; None without any result."""
+        """The instance to choose; None without results."""
         return self.instances[0] if self.instances else None
 
     @property
     def because(self) -> str:
-        """The caution, behind what was ranked by."""
+        """The caution as a clause that follows the name of the ranking score."""
         return f"; {self.caution}" if self.caution else ""
 
     def value_of(self, instance: InstanceResults) -> float | None:
-        """Return the score that ranks an instance; of one that is not ranked its own mean over folds."""
+        """Return the score that ranks an instance; its own mean over folds if it is not ranked."""
         return self.values.get(instance.number, instance.over_folds(self.side, self.metric)["mean"])
 
     def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
-        """Return at most so many of the best instances, sorted by number; those without a rank are taken last."""
+        """Return at most this many of the best instances, sorted by number; instances without a rank come last."""
         places = {number: place for place, number in enumerate(self.instances)}
         return sorted(sorted(numbers, key=lambda number: (places.get(number, len(places)), number))[:most])
 
@@ -72,10 +72,10 @@ class Ranking(NamedTuple):
 def find_best(
     instances: Sequence[InstanceResults], side: str, metric: str, replicates: Iterable[tuple[int, ...]] | None = None
 ) -> Best:
-    """Return the best instances in a metric of a side.
+    """Return the best instances in a metric on a side.
 
     Only `comparable` instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the
-    hard ones. None is best if fewer than two instances have a value, or the direction of the metric is not known. Instances
+    hard ones. No instance is best if fewer than two have a value, or if the direction of the metric is not known. Instances
     that differ only in their seed are best together or not at all.
     """
     scores = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
@@ -89,7 +89,7 @@ def find_best(
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
-    """Rank instances by the mean of the validation metric that `rank_by` names, by default the first of `main_metrics`.
+    """Rank instances by the mean of the validation metric of `rank_by`, by default the first of `main_metrics`.
 
     It is the mean of the folds that have it: those whose validation items have each class, see `InstanceResults.says_enough`.
     Of equal ones the lower validation loss is first (without the L2 penalty), then the lower number. Losses, and errors of
@@ -123,7 +123,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
-    """Return one or two sentences on the selected one of at least one instance: the reason, and its test scores."""
+    """Return one or two sentences on the selected instance: the reason for the choice, and its test scores."""
     ranking = rank_instances(instances)
     score_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     if ranking.selected is None:
@@ -145,9 +145,9 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
 
 
 def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Return the mean validation score that the selected instance is chosen by: of one that has several seeds, of all of them.
+    """Return the mean validation score by which the selected instance is chosen, over all seeds of its method.
 
-    The instance itself is the first of its seeds, of which another one may have a better value.
+    The instance itself is the first of its seeds; another seed may have a better value.
     """
     selected = next(instance for instance in instances if instance.number == ranking.selected)
     own = format_score(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
@@ -192,13 +192,13 @@ def summary_table(
 ) -> SummaryTable:
     """Return the table at the end of a run.
 
-    A row has the number of an instance (``*``: selected), its name, the ranking validation score, the main test scores as of
-    `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an instance is not
-    clean, what its models were trained on before.
+    A row has the number of an instance (``*``: selected), its name, the ranking validation score, the main test scores as from
+    `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; if some instance is not clean,
+    also its leakage verdict.
 
     Args:
-        instances: At least one; one of all is selected.
-        numbers: Of the instances to show; None: all.
+        instances: At least one instance; the selected one is among them.
+        numbers: Numbers of the instances to show; None: all.
         most: Show at most so many of the best instances; None: all.
     """
     ranking = rank_instances(instances)
@@ -235,7 +235,7 @@ def summary_table(
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
-    """Return side and metric of the test values of `main_and_own`: of clips, then of windows."""
+    """Return side and metric of the test scores of `main_and_own`, clips before windows."""
     sides = dict.fromkeys((test_side(instances), "test"))
     main = instances[0].task.main_metrics
     return [
@@ -247,7 +247,7 @@ def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]
 
 
 def _ranked_by(instances: Sequence[InstanceResults]) -> tuple[str, str]:
-    """Return the metric that ranks, and why it is not the one of `rank_by`; nothing where it is."""
+    """Return the metric that ranks, and why it is not the one of `rank_by`; empty if it is."""
     main = instances[0].task.main_metrics[0]
     named = {instance.settings.rank_by for instance in instances}
     differ = "" if len(named) == 1 else f"instances differ in rank_by: {', '.join(sorted(named))}"
@@ -280,7 +280,7 @@ def _side_of(metric: str, instances: Sequence[InstanceResults]) -> str:
 
 
 def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
-    """Return the factor that makes the better of two values the smaller one."""
+    """Return the factor by which the better of two values becomes the smaller one."""
     return -1 if direction(instances, metric) else 1
 
 
@@ -341,7 +341,7 @@ def name_seeds(
 
 
 def _to_12_digits(values: Mapping[int, float]) -> dict[int, float]:
-    """Return the values so that rounding errors distinguish no equal ones."""
+    """Return rounded values, so that rounding errors do not distinguish equal values."""
     return {number: float(f"{value:.12g}") for number, value in values.items()}
 
 

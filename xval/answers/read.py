@@ -1,4 +1,4 @@
-"""Read instances with all that their scores and predictions give, each once in a command, and the dataset of an experiment."""
+"""Read instances with their scores and predictions, each only once per command, and the dataset of an experiment."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,16 +17,16 @@ from xval.settings.schema import Settings
 
 
 def read_instances(folder: ExperimentFolder, numbers: Iterable[int]) -> list[InstanceResults]:
-    """Return instances, of what can be read of them: a rebuild names what cannot."""
+    """Return instances with the files that can be read; a rebuild names the others."""
     with without_collector():
         read = (read_what_can_be(folder, number, []) for number in numbers)
         return [instance for instance in read if instance]
 
 
 def read_instance(folder: ExperimentFolder, number: int, *, over_items: bool = True) -> InstanceResults | None:
-    """Return an instance, or None if it has not been planned; nothing is written.
+    """Return an instance, or None if it has not been planned; no file is written.
 
-    With ``over_items`` it has the scores over items, for which predictions may have to be read.
+    With ``over_items`` it has scores over items, which may require its predictions.
 
     Raises:
         ResultsError: A file is damaged.
@@ -39,7 +39,7 @@ def read_instance(folder: ExperimentFolder, number: int, *, over_items: bool = T
 
 
 def read_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[InstanceResults]:
-    """Return the instances that have a finished fold, as `read_instance` does."""
+    """Return the instances with a finished fold, each as from `read_instance`."""
     read = (read_instance(folder, number, over_items=over_items) for number in folder.instances())
     finished = [instance for instance in read if instance and instance.done]
     if not finished:
@@ -48,7 +48,7 @@ def read_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[
 
 
 def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceResults:
-    """Return an instance with a finished fold; None: the one that the validation scores select."""
+    """Return the instance with this number, which has a finished fold; None: the one that the validation scores select."""
     instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
     if number is None:
         number = rank_instances(list(instances.values())).selected
@@ -65,14 +65,14 @@ def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceRes
 def read_what_can_be(
     folder: ExperimentFolder, number: int, damaged: list[str], *, over_items: bool = True, writes: bool = False
 ) -> InstanceResults | None:
-    """Return an instance with its readable records; None: it has not begun, or its settings are damaged.
+    """Return an instance with its readable records; None: it has not started, or its settings are damaged.
 
     Args:
-        folder: Of the experiment.
-        number: Of the instance.
-        damaged: Is given a line for each file that is damaged.
-        over_items: With the scores over items, for which predictions may have to be read.
-        writes: Compute the scores of further metrics that are not known yet, and keep what was computed.
+        folder: Folder of the experiment.
+        number: Number of the instance.
+        damaged: Receives a line for each damaged file.
+        over_items: Whether to add scores over items, which may require the predictions.
+        writes: Whether to compute missing scores of further metrics and to store computed scores.
     """
     if not folder.has_begun(number):
         return None
@@ -91,10 +91,10 @@ def read_what_can_be(
 
 
 def read_corpus(folder: ExperimentFolder, settings: Settings, data_folder: Path | None = None) -> Corpus:
-    """Return the corpus of an experiment; None for the folder of corpora: as the settings say.
+    """Return the corpus of an experiment; `data_folder` None: the folder of corpora in the settings.
 
     Raises:
-        CorpusError: It is missing or damaged, or has been prepared again with another content.
+        CorpusError: The corpus is missing or damaged, or was prepared again with different content.
     """
     corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     if corpus.index_hash != open_results(folder).folds.plan.index_hash:
@@ -106,7 +106,7 @@ def read_corpus(folder: ExperimentFolder, settings: Settings, data_folder: Path 
 
 
 def _read(results: OpenResults, number: int) -> tuple[InstanceResults | None, list[str]]:
-    """Return an instance without scores over items, and what is wrong with its files."""
+    """Return an instance without scores over items, and the faults of its files."""
     faults: list[str] = []
     try:
         return results.instance(number, damaged=faults), faults

@@ -1,7 +1,7 @@
-"""Seeds of a fold, which are averaged within the fold and never chosen among, and repeats of the cross-validation, in words.
+"""Describe seeds of a fold, which are averaged and never chosen among, and repeats of the cross-validation.
 
-The variance of a score between folds is separated from that between seeds, and instances that differ only in their seed are
-named. The reasons, with measurements: Bouthillier et al., Accounting for variance in machine learning benchmarks, 2021.
+The variance of a score between folds is separated from the variance between seeds, and instances that differ only in their seed
+are named. The reasons, with measurements: Bouthillier et al., Accounting for variance in machine learning benchmarks, 2021.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,10 +34,10 @@ SEED_REPLICATES = Finding.coded(
 
 
 def values_by_seed(instance: InstanceResults, side: str, metric: str) -> NDArray[np.float64]:
-    """Return a metric of a side by fold and repeat.
+    """Return a metric on a side by fold and repeat.
 
     Returns:
-        float64 (n_folds, n_repeats), the folds of which a job has ended in their order; NaN: not done, or undefined.
+        float64 (n_folds, n_repeats), for the folds with an ended job, in their order; NaN: failed, not run, or undefined.
     """
     folds = sorted({key.fold for key in instance.jobs})
     table = np.full((len(folds), max((key.repeat for key in instance.jobs), default=0)), np.nan)
@@ -47,14 +47,14 @@ def values_by_seed(instance: InstanceResults, side: str, metric: str) -> NDArray
 
 
 def components_of(instance: InstanceResults, side: str, metric: str) -> Components | None:
-    """Return the variances of a metric between folds and between seeds; None: one repeat, or never defined."""
+    """Return the variances of a metric between folds and between seeds; None: one seed, or never defined."""
     if instance.n_repeats == 1 or not instance.fold_values(side, metric):
         return None
     return variance_components(values_by_seed(instance, side, metric))
 
 
 def describe_components(instance: InstanceResults, side: str, metric: str) -> str:
-    """Return how much a score differs between folds and between seeds; nothing where that is not known."""
+    """Return sentences on the variance of a score between folds and between seeds; nothing if it is not known."""
     parts = components_of(instance, side, metric)
     if parts is None or not isfinite(parts.seed + parts.fold):
         return ""
@@ -66,7 +66,7 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
 
 
 def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> str:
-    """Return the mean of each repeat of the cross-validation in a metric; nothing where there is one."""
+    """Return the mean of a metric in each repeat of the cross-validation, in sentences; nothing if there is one repeat."""
     values = instance.fold_values(side, metric)
     scores_by_repeat = {
         fold_repeat: [values[fold] for fold in folds if fold in values]
@@ -81,7 +81,7 @@ def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> 
 
 
 def seed_replicates(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
-    """Return the numbers of instances that differ only in their seed (and their comments), a tuple per group of several."""
+    """Return groups of two or more instances, by number, that differ only in their seed (and their comments)."""
     if len({instance_parameters.get("seed") for instance_parameters in parameters.values()}) < 2:
         return []
     alike: dict[str, dict[int, object]] = {}
@@ -92,7 +92,7 @@ def seed_replicates(parameters: Mapping[int, Mapping[str, object]]) -> list[tupl
 
 
 def copies(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
-    """Return the numbers of instances that have the same settings and seed, but for comments, a tuple per group of several."""
+    """Return groups of two or more instances, by number, with the same settings and seed; comments do not count."""
     alike: dict[str, list[int]] = {}
     for number, instance_parameters in parameters.items():
         alike.setdefault(hash_parameters(instance_parameters), []).append(number)
@@ -110,13 +110,13 @@ def first_of_method(parameters: Mapping[int, Mapping[str, object]]) -> dict[int,
 
 
 def describe_copies(group: Sequence[int]) -> Finding:
-    """Say what one group of `copies` is, and what to do."""
+    """Return a finding on one group of `copies`, with advice."""
     variants, others = (call_variants(map(str, numbers)) for numbers in (group, group[1:]))
     return COPIES.fill(group, Variants=capital(variants), others=others)
 
 
 def describe_seed_replicates(group: Sequence[int], parameters: Mapping[int, Mapping[str, object]]) -> Finding:
-    """Say what one group of `seed_replicates` is, and what to declare instead; of instances with one seed the first counts."""
+    """Return a finding on one group of `seed_replicates`, with advice; instances with equal seeds count once."""
     first_of_seed: dict[object, int] = {}
     for number in group:
         first_of_seed.setdefault(parameters[number].get("seed"), number)
@@ -124,5 +124,5 @@ def describe_seed_replicates(group: Sequence[int], parameters: Mapping[int, Mapp
 
 
 def parameters_of(instances: Iterable[InstanceResults]) -> dict[int, dict[str, object]]:
-    """Return the parameters of each instance of which a fold is finished, by its number."""
+    """Return the parameters of each instance with a finished fold, by number."""
     return {instance.number: instance.parameters for instance in instances if instance.done}

@@ -1,4 +1,4 @@
-"""Scores as text, in the same way in all tables: means with deviations and intervals, chance, durations, counts of folds."""
+"""Format scores for all tables: means with standard deviations and intervals, chance, durations, counts of folds."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,12 +11,12 @@ from xval.results.instance import FoldSummary, InstanceResults
 from xval.results.item_scores import ItemScore
 
 ROUNDING = 1e-15
-"""What is left of a difference of equal means."""
+"""The largest difference that rounding errors leave between equal means."""
 LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
-"""What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
+"""The range that three decimals can show: smaller numbers become 0.000, larger ones get too many digits."""
 OVER_FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples", "decisions": "pooled over all test items"}
-"""What a value is, by its kind in `ItemScore`, or pooled of items with one decision each; an item is called what it is."""
+"""The words for a score by its kind in `ItemScore`, or pooled over items with one decision each; with the word for an item."""
 
 
 class Estimate(NamedTuple):
@@ -26,10 +26,10 @@ class Estimate(NamedTuple):
         value: The score; None: undefined or not there yet.
         low: Lower end of its 95 % interval over items; None: there is none.
         high: Upper end.
-        of: What the score is: ``mean over speakers``, ``pooled over all test examples``, of one decision for each speaker
-            ``pooled over all test speakers``, or ``mean over folds``.
-        chance: What the best strategy reaches that does not listen; None: not known.
-        folds: The value of each fold and repeat that has one.
+        of: How the score is computed: ``mean over speakers``, ``pooled over all test examples``, ``pooled over all test
+            speakers`` with one decision per speaker, or ``mean over folds``.
+        chance: The score of the best strategy that ignores the audio; None: not known.
+        folds: The values of all folds and repeats that have one.
     """
 
     value: float | None
@@ -45,7 +45,7 @@ class Estimate(NamedTuple):
         return self.written(in_column([self.value, self.low, self.high]))
 
     def written(self, write: Callable[[float], str]) -> str:
-        """Return the text with numbers as a column has them, see `in_column`."""
+        """Return the text with numbers in the format of a column, see `in_column`."""
         if self.value is None:
             return "–"
         has_interval = self.low is not None and self.high is not None
@@ -53,7 +53,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
-    """Return a test metric of an instance: the score that has an interval, or else the mean over folds."""
+    """Return a test metric of an instance: the score with an interval, or else the mean over folds."""
     folds = tuple(instance.fold_values(side, metric).values())
     level = chance_level([instance], metric, side)
     chance = level.lowest if level else None
@@ -76,9 +76,9 @@ def format_score(score: FoldSummary, folds_total: int) -> str:
 
 
 def format_test(instance: InstanceResults, side: str, metric: str) -> str:
-    """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
+    """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and standard deviation over folds, and the 95 % interval over items.
 
-    Where the interval is that of another score, it comes after that one; see `format_interval`.
+    An interval of another score follows that score; see `format_interval`.
     """
     over_folds, over_items = instance.over_folds(side, metric), instance.item_score(side, metric)
     folds = format_score(over_folds, instance.n_folds)
@@ -89,8 +89,9 @@ def format_interval(score: ItemScore, mean: float | None) -> str:
     """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``, ``, over items 0.614 [0.480, 0.730]``.
 
     Args:
-        score: Over items.
-        mean: That over folds, before it: the score that the interval is of is named unless it has the same three decimals.
+        score: The score over items.
+        mean: The mean over folds that precedes the text; the score of the interval is named unless it has the same three
+            decimals.
     """
     value = score[score["of"]]
     if value is None:
@@ -104,11 +105,11 @@ def format_interval(score: ItemScore, mean: float | None) -> str:
 
 
 def interval_clause(instances: Iterable[InstanceResults]) -> str:
-    """Return what the 95 % intervals of instances are about, to be said once per table; empty where there are none.
+    """Return what the 95 % intervals of instances cover, for one note per table; empty if there are no intervals.
 
-    ``over speakers, repeats of the cross-validation and seeds`` (of a single one ``over speakers and seeds``), or, where
-    nothing is known of training anew, ``over speakers, for these trained models; training again would widen it``, with the word
-    of the item. Instances that differ in this are named.
+    ``over speakers, repeats of the cross-validation and seeds`` (with one repeat ``over speakers and seeds``), or, with one
+    training per fold, ``over speakers, for these trained models; training again would widen it``, with the word for an item.
+    Instances that differ in this are named.
     """
     numbers: dict[str, list[int]] = {}
     instances = list(instances)
@@ -135,8 +136,7 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
 def format_chance(chance: ChanceLevel | None) -> str:
     """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined.
 
-    Where groups of items have their own classes, ``chance 0.250, 0.500 with one prediction for all items of the same
-    classes``.
+    If groups of items have different classes: ``chance 0.250, 0.500 with one prediction for all items of the same classes``.
     """
     if chance is None:
         return "chance NaN"
@@ -159,16 +159,16 @@ def format_folds(instance: InstanceResults) -> str:
 
 
 def rounded(*numbers: float | None) -> list[str]:
-    """Return numbers that are side by side with three decimals, or all with three digits where decimals say nothing.
+    """Return numbers for one line, all with three decimals, or all with three digits where three decimals do not fit.
 
-    That is where even the largest of them would read 0.000, or one has more than six digits before the point, as errors of
-    targets of 1e-9 and 1e30 have. Those that are None are left out.
+    Three decimals do not fit if even the largest number would read 0.000, or if one has more than six digits before the point,
+    as errors of targets of 1e-9 or 1e30. None values are skipped.
     """
     return [in_column(numbers)(number) for number in numbers if number is not None]
 
 
 def in_column(numbers: Iterable[float | None]) -> Callable[[float], str]:
-    """Return what writes the numbers of a column, all with the same decimals, as `rounded` has them; none is ``-0.000``."""
+    """Return a function that formats the numbers of a column with the same decimals, as `rounded`, and never as ``-0.000``."""
     largest = max((abs(number) for number in numbers if number is not None and math.isfinite(number)), default=0.0)
     is_readable = largest < ROUNDING or LEAST_SHOWN <= largest < MOST_SHOWN
     return (lambda number: f"{number:z.3f}") if is_readable else (lambda number: f"{number:z.2e}")
@@ -181,17 +181,17 @@ def texts_of(estimates: Sequence[Estimate]) -> list[str]:
 
 
 def decimals(number: float) -> str:
-    """Return three decimals, or three digits where those would say too little or too much."""
+    """Return a number with three decimals, or with three digits where three decimals do not fit."""
     if abs(number) < ROUNDING:
         return "0.000"
     return f"{number:.3f}" if 0.001 <= abs(number) < 100 else f"{number:.3g}"
 
 
 def p_text(p: float) -> str:
-    """Return a p value as tables show it: ``0.040``, ``<0.001``, ``-`` without a test."""
+    """Return a p value for tables: ``0.040``, ``<0.001``, ``-`` without a test."""
     return "-" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def fixed(number: float | None) -> str:
-    """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
+    """Return a number with three decimals, or with three digits where three decimals do not fit; ``–`` for None."""
     return "–" if number is None else decimals(number)

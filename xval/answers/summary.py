@@ -1,4 +1,4 @@
-"""What a table of several instances shows: its metrics, the parameters that differ, the chance level."""
+"""The content of a table of several instances: its metrics, the parameters that differ, the chance level."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +46,9 @@ _SPELT = {"f1": "F1"}
 
 
 class ChanceLevel(NamedTuple):
-    """What the best strategy reaches that does not listen; lowest and highest differ where instances cut clips differently.
+    """The score of the best strategy that ignores the audio; lowest and highest differ where instances cut clips differently.
 
-    `group_level` is what one answer for each group of items reaches that have the same classes; None: no more, or not known.
+    `group_level` is the score of one answer for each group of items with the same classes; None: not higher, or not known.
     """
 
     lowest: float
@@ -58,42 +58,42 @@ class ChanceLevel(NamedTuple):
 
 
 def has_windows(instances: Iterable[InstanceResults]) -> bool:
-    """Return whether some instance has several examples per clip, so that clips have their own scores."""
+    """Return whether some instance has several examples per clip, so that clips have separate scores."""
     return any(instance.has_windows for instance in instances)
 
 
 def side_name(side: str, instances: Iterable[InstanceResults] = ()) -> str:
-    """Return what a side is called: ``test``, ``test clip``, or ``test speaker`` where each item has one decision."""
+    """Return the name of a side: ``test``, ``test clip``, or ``test speaker`` if each item has one decision."""
     deciding = [instance for instance in instances if instance.decides_items]
     return _SIDE_NAMES[side].replace("clip", item_word(deciding)) if deciding else _SIDE_NAMES[side]
 
 
 def record_side(record: Mapping[str, Any], settings: Settings, item: str) -> str:
-    """Return what the side is called that the record of a final model quotes, or of a fold the tested clips.
+    """Return the name of the side that the record of a final model quotes, or of the tested clips of a fold.
 
-    `item`: what an item is, empty if not known.
+    `item`: the word for an item; empty if not known.
     """
     name = _SIDE_NAMES[record.get("expected_side", "clip_test")]
     return name if settings.item_decision == "none" else name.replace("clip", item or ITEM)
 
 
 def test_side(instances: Sequence[InstanceResults]) -> str:
-    """Return the side of the main test scores: that of clips if clips are cut into windows."""
+    """Return the side of the main test scores: ``clip_test`` if clips are cut into windows, else ``test``."""
     return "clip_test" if has_windows(instances) else "test"
 
 
 def main_and_own(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return the main metrics of the task, then that which the user ranks by, then those that users added."""
+    """Return the main metrics of the task, then the metric of `rank_by`, then metrics that users added."""
     own = {name for instance in instances for name in instance.further_metrics}
     ranked_by = {instance.settings.rank_by for instance in instances} - {"auto"}
     return list(dict.fromkeys([*instances[0].task.main_metrics, *sorted(ranked_by), *sorted(own)]))
 
 
 def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str], ...]:
-    """Return the (side, metric) pairs that some instance has: test first, of each side the main metrics first, the loss last.
+    """Return the (side, metric) pairs of some instance: test first; on each side the main metrics first and the loss last.
 
-    The other metrics are in the order of their file. Scores of clips are left out if each clip is one example, a metric
-    that is undefined in every fold and pooled, and one of `_SAME` that has the values of the other.
+    Other metrics are in the order of their file. Skipped are scores of clips if each clip is one example, metrics that are
+    undefined in every fold and pooled, and a metric of `_SAME` with the values of the other one.
     """
     apart = () if has_windows(instances) else ("clip_test", "clip_validation")
     sides = [side for side in _SIDE_NAMES if side not in apart]
@@ -122,7 +122,7 @@ def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str
 
 
 def _have_same(instance: InstanceResults, side: str, name: str, other: str) -> bool:
-    """Return whether two metrics have the same values in every job, but for rounding."""
+    """Return whether two metrics have the same values in every job, up to rounding."""
     first, second = instance.values(side, name), instance.values(side, other)
     return first.keys() == second.keys() and all(
         math.isclose(value, second[key], abs_tol=1e-9) or (math.isnan(value) and math.isnan(second[key]))
@@ -131,7 +131,7 @@ def _have_same(instance: InstanceResults, side: str, name: str, other: str) -> b
 
 
 def metric_words(name: str) -> str:
-    """Return what a metric is called in texts, with the field's name for it: ``balanced accuracy (UAR)``, ``macro F1``."""
+    """Return the name of a metric in texts, with its synonym: ``balanced accuracy (UAR)``, ``macro F1``."""
     return _METRIC_WORDS.get(name) or " ".join(_SPELT.get(word, word) for word in name.split("_"))
 
 
@@ -145,10 +145,10 @@ def direction(instances: Sequence[InstanceResults], metric: str) -> bool | None:
 
 
 def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
-    """Return the names of the parameters that differ between instances, in their order in the settings.
+    """Return the names of the parameters that differ between instances, in the order of the settings.
 
-    An option that only some architectures have differs. Left out are the comments and the architecture, which have columns of
-    their own, the plan of a search, and what belongs to the whole run and cannot change a result (the device, the workers).
+    An option that only some architectures have differs. Skipped are comments and architecture, which have separate columns, the
+    plan of a search, and settings of the whole run that cannot change a result (device, workers).
     """
     apart = _APART | {"architecture", "search"}
     names = dict.fromkeys(name for instance_parameters in parameters for name in instance_parameters)
@@ -156,9 +156,9 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
 
 
 def shown_parameter(instance: InstanceResults, name: str, missing: object = None) -> object:
-    """Return the value of a parameter as tables show it; ``searched``: by each fold, ``members differ``: in an ensemble.
+    """Return the value of a parameter for tables; ``searched`` if each fold chooses it, ``members differ`` in an ensemble.
 
-    It is missing where it means nothing to an estimator, as the number of epochs does.
+    It is empty where it does not apply to an estimator, such as the number of epochs.
     """
     if instance.parameters.get("architecture") in CLASSICAL and name in names_of(Scope.NETWORK):
         return missing
@@ -167,18 +167,18 @@ def shown_parameter(instance: InstanceResults, name: str, missing: object = None
 
 
 def parameter_value(value: object) -> object:
-    """Return a parameter as tables show it: None and lists as in config.ini."""
+    """Return a parameter value for tables: None and lists as in config.ini."""
     if value is None:
         return "none"
     return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
 
 
 def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = "test") -> ChanceLevel | None:
-    """Return what the best strategy reaches that does not listen, or None if that is undefined or not known yet.
+    """Return the score of the best strategy that ignores the audio, or None if it is undefined or not known yet.
 
-    It is that of `ItemScore`, in the unit of the side. Where that is not known, as of a metric of the user's own, it is what
-    the class shares, or the mean target, of the training examples reach as a constant answer on the test examples. Only the
-    instances with most folds count.
+    It comes from `ItemScore`, in the unit of the side. Where that is not known, as for a metric of the user's own, it is the
+    score of a constant answer on the test examples: the class shares, or the mean target, of the training examples. Only the
+    instances with the most folds count.
     """
     most_done = max((len(instance.folds) for instance in instances), default=0)
     furthest = [instance for instance in instances if len(instance.folds) == most_done]

@@ -1,4 +1,4 @@
-"""The training runs of an instance: which finished jobs belong together, what they tested, and the scores of the tested items.
+"""The training runs of an instance: the finished jobs of each run, its tested examples, and the scores of the tested items.
 
 A run is one seed of one repeat of the cross-validation: it tests every item once.
 """
@@ -17,9 +17,9 @@ from xval.results.tested_examples import Run, TestedExamples, read_examples
 
 
 def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
-    """Return the jobs by fold, of each run that has all finished folds of its repeat of the cross-validation.
+    """Return the jobs by fold for each run that has all finished folds of its repeat of the cross-validation.
 
-    All of them have the same items: those of the repeat that has tested most so far.
+    All these runs have the same items: those of the repeat that has tested the most so far.
     """
     fold_repeats = instance.folds_by_repeat.values()
     items = [{item for fold in folds for item in instance.scores[instance.first_jobs[fold]].items} for folds in fold_repeats]
@@ -35,14 +35,14 @@ def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
 
 
 def run_of(instance: InstanceResults, jobs: Mapping[int, JobKey]) -> Run:
-    """Return what identifies the run of some jobs, by fold."""
+    """Return the identity of a run, given its jobs by fold."""
     return frozenset(jobs), instance.seed_of(next(iter(jobs.values())).repeat)
 
 
 def group_runs(runs: Sequence[Run]) -> list[list[int]]:
-    """Return the places of runs that are one unit: those with the same folds, or those with the same seed of the same folds.
+    """Return groups of the places of runs: runs with the same folds, or runs with the same folds and seed.
 
-    Folds are units where there are several sets of them, because the seeds of one set share its folds.
+    Runs are grouped by folds if there are several partitions into folds, because the seeds of a partition share its folds.
     """
     by_folds: dict[frozenset[int], list[int]] = {}
     by_seed: dict[int, list[int]] = {}
@@ -55,7 +55,7 @@ def group_runs(runs: Sequence[Run]) -> list[list[int]]:
 def read_repeats(
     instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], averaging: Averaging | None
 ) -> list[TestedExamples]:
-    """Return all that was tested in each run; the arguments are those of `whole_repeats` and `read_examples`."""
+    """Return the tested examples of each run; the arguments are those of `whole_repeats` and `read_examples`."""
     class_names = next(iter(instance.folds.values())).get("class_names", [])
     read: dict[tuple[Path, ...], TestedExamples] = {}  # of instances that tie, runs have the same jobs
     examples = []
@@ -72,8 +72,8 @@ def item_means(instance: InstanceResults, jobs: Iterable[JobKey] | None = None) 
     """Return n_clips and the metrics of each tested item, averaged over seeds, then over repeats; NaN: undefined.
 
     Args:
-        instance: With its finished jobs.
-        jobs: These of them only; None: all.
+        instance: An instance with its finished jobs.
+        jobs: The jobs to use; None: all.
     """
     by_item: dict[str, dict[int, list[Mapping[str, float]]]] = {}
     for key in instance.done if jobs is None else jobs:
@@ -92,14 +92,14 @@ def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 class ItemRow(NamedTuple):
-    """An item, and its metric by each instance.
+    """An item, with its value of a metric for each instance.
 
     Attributes:
-        folds: Those that test it, one of each repeat.
-        n_clips: How many of its clips each of them tests.
-        mean: Over the instances that have tested every item, so that items compare; over all instances while there are none.
-            None: undefined in all of these.
-        values: By instance. None: not tested yet; NaN: undefined.
+        folds: The folds that test it, one per repeat.
+        n_clips: The number of its clips that each of these folds tests.
+        mean: The mean over the instances that have tested every item, so that items are comparable; over all instances while
+            there are none. None: undefined for all of these.
+        values: The value for each instance. None: not tested yet; NaN: undefined.
     """
 
     item: str

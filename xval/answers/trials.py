@@ -1,4 +1,4 @@
-"""Describe the hyperparameter search of an instance: which settings were tried and chosen in each fold, as its records say."""
+"""Describe the hyperparameter search of an instance: the tried and the chosen settings of each fold, from its records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class FoldTrials:
     """The search of one fold.
 
     Attributes:
-        chosen: Number of the trial whose settings the fold trains with.
+        chosen: Number of the trial with whose settings the fold trains.
         values: The settings of that trial, by name.
         score: The validation score of that trial.
-        monitor: What that score is called.
-        maximised: Whether more of it is better.
-        importance: Share of the variance of the scores by setting (fANOVA); empty: too few trials.
-        trials: number, values, state, score, epochs and seconds of each.
+        monitor: The name of that score.
+        maximised: Whether a higher score is better.
+        importance: The share of the variance of the scores that each setting explains (fANOVA); empty: too few trials.
+        trials: number, values, state, score, epochs and seconds of each trial.
     """
 
     fold: int
@@ -39,16 +39,16 @@ class FoldTrials:
 
     @property
     def metric_words(self) -> str:
-        """What that score is called in texts: ``validation loss``."""
+        """The name of the score in texts: ``validation loss``."""
         return f"validation {metric_words(self.monitor.removeprefix('val_'))}"
 
     def count(self, state: str) -> int:
-        """Return how many trials ended so: complete, pruned, diverged or failed."""
+        """Return the number of trials with a state: complete, pruned, diverged or failed."""
         return sum(trial["state"] == state for trial in self.trials)
 
 
 def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
-    """Return the searches of the finished folds of an instance, by fold; none where nothing was searched."""
+    """Return the searches of the finished folds of an instance, by fold; empty without a search."""
     return [
         FoldTrials(
             int(record["fold"]),
@@ -73,7 +73,7 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
 
 
 def describe_search(instance: InstanceResults) -> str:
-    """Return what readers have to know about the scores of an instance that was searched; empty for others."""
+    """Return the caveats on the scores of an instance with a hyperparameter search; empty for other instances."""
     searches = fold_trials(instance)
     if not searches:
         return ""
@@ -88,5 +88,5 @@ def describe_search(instance: InstanceResults) -> str:
 
 
 def value_text(value: object) -> str:
-    """Return the value of a setting as tables show it: numbers to four digits."""
+    """Return the value of a setting for tables, numbers with four digits."""
     return f"{value:z.4g}" if isinstance(value, float) else option_text(value)

@@ -1,4 +1,4 @@
-"""Some variants of one experiment, and what their findings and the three lines both ask of them."""
+"""Some variants of one experiment, with the values that findings and the three lines share."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -17,11 +17,11 @@ IGNORES_THE_AUDIO = "constant"
 
 
 class Variants:
-    """Some variants of one experiment, of which at least one has a finished fold wherever more than that is asked.
+    """Some variants of one experiment; most attributes require at least one finished fold.
 
     Attributes:
-        instances: All of them.
-        done: Those with a finished fold.
+        instances: All variants.
+        done: The variants with a finished fold.
     """
 
     def __init__(self, instances: Sequence[InstanceResults]) -> None:
@@ -35,30 +35,30 @@ class Variants:
 
     @property
     def item(self) -> str:
-        """What an item is called: ``speaker``."""
+        """The word for an item: ``speaker``."""
         return item_word(self.done)
 
     @property
     def items(self) -> str:
-        """What several items are called: ``speakers``."""
+        """The word for several items: ``speakers``."""
         return items_word(self.done)
 
     def call(self, numbers: Collection[int]) -> str:
-        """Return ``SVM (3)``, or of many ``variants 3-5, 7``."""
+        """Return ``SVM (3)``, or ``variants 3-5, 7`` for many."""
         return name_instances(numbers, self.done)
 
     @cached_property
     def ranking(self) -> Ranking:
-        """How validation ranks those that are done."""
+        """The ranking of the variants with a finished fold by validation."""
         return rank_instances(self.done)
 
     @cached_property
     def nested(self) -> NestedInstance | None:
-        """The choice as each fold makes it."""
+        """The choices of the folds as one instance."""
         return choose_nested(self.done, self.ranking)
 
     def by_nested(self, numbers: Collection[int]) -> str:
-        """Return how texts say which of some variants is judged by the choice; empty: none is."""
+        """Return a clause that names the one of some variants whose score is the nested one; empty: none has it."""
         return f" ({self.nested.number} by its nested estimate)" if self.nested and self.nested.number in numbers else ""
 
     @property
@@ -73,22 +73,22 @@ class Variants:
 
     @property
     def main_score(self) -> str:
-        """What texts call the main metric of the test."""
+        """The name of the main test metric in texts."""
         return f"{side_name(self.side, self.done)} {metric_words(self.main_metric)}"
 
     @property
     def above_chance(self) -> str:
-        """``above chance``; where less is better, as of an error, ``better than chance``."""
+        """``above chance``, or ``better than chance`` for an error, where less is better."""
         return "above chance" if direction(self.done, self.main_metric) else "better than chance"
 
     @cached_property
     def baselines(self) -> set[int]:
-        """Those that predict a constant."""
+        """The variants that predict a constant."""
         return {instance.number for instance in self.done if instance.settings.architecture == IGNORES_THE_AUDIO}
 
     @cached_property
     def main_scores(self) -> Mapping[int, ItemScore]:
-        """The main test score of each that has one, by number: of the chosen one that of nested selection."""
+        """The main test score of each variant that has one, by number; the nested score for the chosen variant."""
         scores = {instance.number: instance.item_score(self.side, self.main_metric) for instance in self.done}
         nested = self.nested.item_score(self.side, self.main_metric) if self.nested else None
         if self.nested and nested and nested["chance"] is not None:  # not known where predictions are gone
@@ -97,12 +97,13 @@ class Variants:
 
     @cached_property
     def at_chance(self) -> tuple[int, ...]:
-        """Those with a main test score whose interval contains chance or is worse; those without one are not.
+        """The variants with a main test score whose interval contains chance or is worse.
 
-        A constant prediction is a baseline, and not named where another variant is above chance, unless it is the selected one.
+        A variant that predicts a constant is a baseline; it is skipped if another variant is above chance, unless it is
+        selected.
 
-        The variant that was chosen among others has the nested score: with random labels and 30 variants, its own is above
-        chance in every third study.
+        The variant that was chosen among others has the nested score, because with random labels and 30 variants its own score
+        is above chance in every third study.
         """
         sign = 1 if direction(self.done, self.main_metric) else -1
         numbers = [n for n, score in self.main_scores.items() if not is_better(score, score["chance"], sign)]
@@ -119,14 +120,14 @@ def is_network(instance: InstanceResults) -> bool:
 
 
 def weighs_classes(instance: InstanceResults) -> bool:
-    """Return whether rare classes count more in training."""
+    """Return whether training weights rare classes more."""
     return instance.parameters.get("class_weights", "none") != "none" or instance.parameters.get("sampling") == "balanced"
 
 
 def is_better(score: ItemScore, level: float | None, sign: int) -> bool:
-    """Return whether the worse end of an interval is better than a level; True where that is not known.
+    """Return whether the worse end of an interval is better than a level; True if this is not known.
 
-    `sign` is 1 where more is better, else -1.
+    `sign` is 1 if more is better, else -1.
     """
     worst = score["low"] if sign > 0 else score["high"]
     if worst is None:

@@ -1,1 +1,1 @@
-"""What all other rooms may use, and what knows nothing of experiments: errors, files, terminal, config.ini, the system."""
+"""Basic functions that all other packages use, independent of experiments: errors, files, terminal, config.ini, system."""

@@ -1,4 +1,4 @@
-"""One hash of several files, such as those of the code, or of xval itself."""
+"""One hash of several files, such as those of a script's code or of xval itself."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -11,7 +11,7 @@ _PACKAGES = ("xval", "preprocessing", "augmentation")
 
 
 def hash_code(files: Mapping[str, Path]) -> str:
-    """Return sixteen hex digits of the names and contents of files, in the order of the names."""
+    """Return a hash (sixteen hex digits) of the names and contents of files, sorted by name."""
     digest = blake2b(digest_size=8)
     for name, path in sorted(files.items()):
         content = path.read_bytes()
@@ -20,7 +20,7 @@ def hash_code(files: Mapping[str, Path]) -> str:
 
 
 def find_changed_copies(code_folder: Path, codes: Iterable[str]) -> list[str]:
-    """Return which copies of the code have another xval than the one that runs; those that are gone are skipped.
+    """Return the copies of the code whose xval differs from the running one; missing copies are skipped.
 
     Args:
         code_folder: ``code`` in the results folder.
@@ -32,7 +32,7 @@ def find_changed_copies(code_folder: Path, codes: Iterable[str]) -> list[str]:
 
 
 def _hash_xval(root: Path) -> str | None:
-    """Return a hash of xval itself, at the root of the project or in a copy of the code; None: it is not there."""
+    """Return a hash of xval itself, at the root of the project or in a copy of the code; None: it is missing."""
     paths = [path for package in _PACKAGES for path in (root / package).rglob("*.py")]
     paths += [path for name in HASHES if (path := root / "architectures" / f"{name}.py").is_file()]
     return hash_code({path.relative_to(root).as_posix(): path for path in paths}) if paths else None

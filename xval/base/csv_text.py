@@ -1,7 +1,7 @@
-"""Texts in csv files that no spreadsheet computes: names of items, classes and files come from anywhere.
+"""Write texts in csv files so that spreadsheets do not compute them, because names of items, classes and files are untrusted.
 
-A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number, is written behind an apostrophe.
-`read_csv` removes it again, so that names come back as they were, also those that begin with apostrophes.
+A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is not a number, gets an apostrophe in front.
+`read_csv` removes it again, so that names are unchanged, even if they begin with apostrophes.
 
 Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection (of its three measures the apostrophe;
 quotes are the csv writer's).
@@ -24,26 +24,26 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def guard(text: str) -> str:
-    """Return a text as a csv file holds it."""
+    """Return a text in its form for csv files."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def unguard(text: str) -> str:
-    """Return the text that `guard` was given."""
+    """Return the original text of `guard`."""
     return text[1:] if _GUARDED.match(text) else text
 
 
 def read_csv(path: Path, texts: Collection[str] | None = None, **options: Any) -> "pd.DataFrame":
-    """Return the table in a csv file in UTF-8, whose texts are as `guard` was given them; no text means a missing value.
+    """Return the table in a UTF-8 csv file with the original texts of `guard`; no text means a missing value.
 
     Args:
         path: The file.
-        texts: The columns that hold texts; None: all.
-        options: Of `pandas.read_csv`.
+        texts: The columns with texts; None: all.
+        options: Options of `pandas.read_csv`.
 
     Raises:
         OSError: The file is missing, cannot be read, or is too large.
-        ValueError: It is no table.
+        ValueError: It is not a table.
     """
     import pandas as pd
 
@@ -55,7 +55,7 @@ def read_csv(path: Path, texts: Collection[str] | None = None, **options: Any) -
 
 
 def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table whose texts and names of columns are written to a csv file as `guard` has it."""
+    """Return a table with its texts and column names in the form of `guard`."""
     made = table.copy(deep=False)
     for place, kind in enumerate(table.dtypes):  # a name may occur twice
         if kind.kind not in "fiub":

@@ -29,7 +29,7 @@ class UsageError(XvalError):
     """The user can fix it; nothing has been trained."""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython prints in a notebook: the message says where and why, a traceback would be of the engine."""
+        """Return the message only for IPython, because a traceback would show the engine, not the user's error."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -38,7 +38,7 @@ class SettingsError(UsageError):
 
 
 class CorpusError(UsageError):
-    """A corpus is missing or malformed, or a feature store does not fit it."""
+    """A corpus is missing or malformed, or a feature store does not belong to it."""
 
 
 class FoldsError(UsageError):
@@ -50,7 +50,7 @@ class ResultsError(UsageError):
 
 
 class UnsafeModelError(ResultsError):
-    """A saved model is damaged or holds what no model of xval holds; nothing of it has been used."""
+    """A saved model is damaged or has contents that no model of xval has; no part of it has been used."""
 
 
 class AudioError(XvalError):
@@ -58,11 +58,11 @@ class AudioError(XvalError):
 
 
 class UndefinedAnswerError(XvalError):
-    """A model answers a clip with NaN or infinite values, which is no answer."""
+    """A model predicts NaN or infinite values for a clip."""
 
 
 class ExportError(XvalError):
-    """A model cannot be written in a format, or what was written gives other output."""
+    """A model cannot be written in a format, or its export gives different outputs."""
 
 
 class JobError(XvalError):
@@ -82,10 +82,10 @@ class WorkerError(JobError):
 
 
 def suggestion(received: str, available: Iterable[str]) -> str:
-    """Return the tail of an error message about an unknown name.
+    """Return the end of an error message about an unknown name.
 
     Returns:
-        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close or has the name in it.
+        ``"Available: a, b. Did you mean 'a'?"``, without the question if no name is similar or contains it.
     """
     names = sorted(available)
     close = closest(received, names)
@@ -94,7 +94,7 @@ def suggestion(received: str, available: Iterable[str]) -> str:
 
 
 def closest(received: str, available: Iterable[str]) -> str:
-    """Return the name that is close to an unknown one, or has it as a word; empty: none."""
+    """Return the name that is similar to an unknown one, or contains it as a word; empty: none."""
     names = sorted(available)
     close = get_close_matches(received, names, n=1, cutoff=0.6)
     close = close or [name for name in names if received.lower() in name.lower().split("_")][:1]  # f1: macro_f1
@@ -102,7 +102,7 @@ def closest(received: str, available: Iterable[str]) -> str:
 
 
 def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> str:
-    """Return some names, and of many the first and how many more there are: ``a, b and 7 more``."""
+    """Return some names, or the first of many with the number of others: ``a, b and 7 more``."""
     texts = [str(name) for name in names]
     return separator.join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
@@ -118,7 +118,7 @@ def capital(text: str) -> str:
 
 
 def shortened(name: str, most: int) -> str:
-    """Return a name of at most so many characters."""
+    """Return a name cut to this number of characters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
@@ -150,7 +150,7 @@ def how_to_install(extra: str) -> str:
 
 
 REMEDY = "Move its folder away to run that part again."
-"""What a user may do about a damaged part of the results of a job."""
+"""Advice on a damaged file in the results of a job."""
 
 # TensorFlow lists the calls that made an operation before it says what was wrong with it.
 _GRAPH_ERROR = re.compile(r"Graph execution error:.*^\s*File [^\n]*\n", re.DOTALL | re.MULTILINE)
@@ -158,12 +158,12 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for 
 
 
 def brief(error: BaseException, most: int = 150) -> str:
-    """Return the text of an error in one line of at most so many characters."""
+    """Return the text of an error in one line of at most this number of characters."""
     return " ".join(str(error).split())[:most]
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error in one line of at most 500 characters, with its type where it is none of this project's."""
+    """Return an error in one line of at most 500 characters, with its type unless it is an error of this project."""
     text = " ".join(_GRAPH_ERROR.sub("", _COLOURS.sub("", str(error))).split())
     name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
     return f"{name}{text}"[:500]

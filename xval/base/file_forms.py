@@ -1,4 +1,4 @@
-"""Read what a file or another process holds as a dataclass whose types are checked."""
+"""Read the content of a file or the message of another process as a dataclass with checked types."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,15 +10,15 @@ Kind = TypeVar("Kind")
 
 
 def form_of(kind: type[Kind]) -> TypeAdapter[Kind]:
-    """Return what checks and reads the plain values of a dataclass; it is made once, since that takes milliseconds.
+    """Return the pydantic adapter that reads and checks a dataclass; it is made once because that takes milliseconds.
 
-    A dataclass says by ``__pydantic_config__`` whether more names than its own are refused.
+    ``__pydantic_config__`` of a dataclass defines whether further names are allowed.
     """
     return cast("TypeAdapter[Kind]", _form_of(kind))
 
 
 def describe_faults(error: ValidationError, whole: str = "content") -> str:
-    """Return which values are wrong, and why; `whole` names all of them together."""
+    """Return the wrong values and the reasons; `whole` is the name of the whole content."""
     faults = error.errors(include_url=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['msg']}" for fault in faults)
 

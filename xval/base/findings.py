@@ -1,4 +1,4 @@
-"""Something is wrong, and what to do: the one form in which all parts of the program say it, and the registry of it.
+"""Findings (a message and advice), the common form of all reports of problems, and their registry.
 
 A `Rule` looks for something; a `Finding` has the words for it. A package of rules has them in its files, and `rules_of` finds
 all of them, so that a new one is a file: faults and cautions of preprocessing/quality/findings/, rules of xval/answers/audit/,
@@ -20,7 +20,7 @@ _XVAL = Path(__file__).resolve().parents[1]
 
 
 class _Texts(Formatter):
-    """Formats ``{n:clip|clips}`` by whether a number is 1, and ``{more:? and {more} more}`` by whether a value is empty."""
+    """Formats ``{n:clip|clips}`` depending on whether a number is 1, and ``{more:? and {more} more}`` if not empty."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec.startswith("?"):
@@ -33,17 +33,17 @@ class _Texts(Formatter):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that has to be known, and what to do. The texts of a rule have fields in braces; `fill` fills them.
+    """A message and advice. The texts of a rule have fields in braces; `fill` fills them.
 
     Attributes:
-        message: What is, in a sentence.
-        advice: What to do.
-        slug: A short name, as a rule of ruff has one: ``no-clear-winner``.
-        code: By which it is silenced: ``XV303``; empty: it cannot be.
-        level: How much it weighs, in a word of its package; empty: there is one level.
-        where: What has it, with the reason where each has its own: numbers of variants (none: all), rows of clips, names.
-        subject: What has it, in a word: variant, clip, class, item.
-        shows_first: The terminal has the reason of the first.
+        message: The problem, in a sentence.
+        advice: The advice.
+        slug: A short name, as for rules of ruff: ``no-clear-winner``.
+        code: The code for silencing it: ``XV303``; empty: it cannot be silenced.
+        level: The severity, a word of its package; empty: there is only one level.
+        where: What it applies to, with separate reasons if they differ: numbers of variants (none: all), rows of clips, names.
+        subject: The word for what it applies to: variant, clip, class, item.
+        shows_first: Whether the terminal shows the reason of the first one.
     """
 
     message: str
@@ -62,7 +62,7 @@ class Finding:
         return cls(message, advice, slug.replace("_", "-"), code.upper())
 
     def fill(self, where: Iterable[int | str] = (), /, **fields: object) -> "Finding":
-        """Return it with these fields in its texts."""
+        """Return the finding with these values in its texts."""
         message, advice = (_Texts().vformat(text, (), fields) for text in (self.message, self.advice))
         reasons = where if isinstance(where, Mapping) else dict.fromkeys(where, "")
         return replace(self, message=message, advice=advice, where=reasons)
@@ -74,27 +74,27 @@ class Finding:
 
     @property
     def caution(self) -> str:
-        """Message and advice, if there is any, in the middle of a line, as those of a dataset are shown."""
+        """Message and advice, if any, for the middle of a line, as for findings on a dataset."""
         return ". ".join(filter(None, (self.message, self.advice)))
 
     @property
     def short_line(self) -> str:
-        """Code, slug and message, as they are shown where the advice has no room."""
+        """Code, slug and message, for lines without room for the advice."""
         return f"{self.name}: {self.message}"
 
     @property
     def line(self) -> str:
-        """Code, slug, message and advice, as they are shown in one line."""
+        """Code, slug, message and advice in one line."""
         return f"{self.short_line} {self.advice}"
 
 
 class Rule:
-    """Looks for something: a decorator of the function that finds it.
+    """A rule: the decorator of a function that looks for a problem.
 
     Attributes:
-        position: The rules of a package are shown in this order.
-        findings: What it may find, with fields in the texts.
-        find: Finds it. What it is given and returns is the same for all rules of a kind.
+        position: The position of the rule in its package.
+        findings: Its possible findings, with fields in the texts.
+        find: The function; its arguments and result are the same for all rules of a kind.
     """
 
     find: Callable[..., Any]
@@ -103,14 +103,14 @@ class Rule:
         self.position, self.findings = position, findings
 
     def __call__(self, find: Callable[..., Any]) -> Self:
-        """Take the function."""
+        """Decorate the function."""
         self.find = find
         return self
 
 
 @cache
 def rules_of(package: str, kind: type[Rule] = Rule) -> tuple[Rule, ...]:
-    """Return the rules of a kind in a module, or in the files of a package, in their order."""
+    """Return the rules of a kind in a module, or in the files of a package, by position."""
     paths = getattr(import_module(package), "__path__", None)
     files = [package] if paths is None else [f"{package}.{found.name}" for found in iter_modules(paths)]
     return tuple(rule for rule in _rules_in(files) if isinstance(rule, kind))
@@ -118,7 +118,7 @@ def rules_of(package: str, kind: type[Rule] = Rule) -> tuple[Rule, ...]:
 
 @cache
 def coded_files() -> dict[str, str]:
-    """Return the module of each finding about results by its code; it is named by both, and not imported."""
+    """Return the module of each finding about results by its code, from the file names and without importing them."""
     paths = [*_XVAL.glob("answers/findings/xv[0-9]*.py"), *_XVAL.glob("extras/*/xv[0-9]*.py")]
     modules = {path.name.partition("_")[0].upper(): path.relative_to(_XVAL.parent).with_suffix("") for path in paths}
     return {code: ".".join(modules[code].parts) for code in sorted(modules)}
@@ -126,7 +126,7 @@ def coded_files() -> dict[str, str]:
 
 @cache
 def coded_rules() -> tuple[Rule, ...]:
-    """Return the rules of `coded_files`, in their order."""
+    """Return the rules of `coded_files`, by position."""
     return _rules_in(coded_files().values())
 
 

@@ -1,7 +1,7 @@
-"""The JSON files of results: written whole or not at all, and read with care, since they may come from elsewhere.
+"""The JSON files of results: written completely or not at all, and checked when read, because they may be untrusted.
 
-Whatever is written whole or not at all is written under a temporary name first (`part_path`), which tells the process that
-writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
+Such files are first written under a temporary name (`part_path`), which names the writing process. If that process was killed,
+the next run removes its temporary files (`remove_stale_parts`).
 """
 
 import errno
@@ -36,10 +36,9 @@ _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives:
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
-    """Write a dict as JSON, whole or not at all; NaN and infinities become null.
+    """Write a dict as JSON, completely or not at all; NaN and infinities become null.
 
-    It is on the disk afterwards; with ``flushed=False`` it need not be, for a folder that is flushed as a whole before it gets
-    its name.
+    It is flushed to the disk, unless ``flushed=False``, for a folder that is flushed as a whole before it gets its name.
     """
     if flushed:
         write_atomically(path, json_text(content).encode())
@@ -48,7 +47,7 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as `write_json` does, unless its equal is there; encoding and the disk take longer than reading."""
+    """Write a dict like `write_json`, unless the file has the same content, because reading is faster than writing."""
     with suppress(ResultsError):  # what is damaged is written anew
         if path.exists() and read_json(path) == without_nan(content):
             return
@@ -56,7 +55,7 @@ def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def json_text(content: Mapping[str, Any]) -> str:
-    """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
+    """Return the text of `write_json` for a dict: a value per line, NaN and infinities as null."""
     try:
         return _encode(content)  # few files have a NaN, and looking for one takes as long as writing
     except (ValueError, TypeError):
@@ -67,7 +66,7 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_json(path: Path) -> JsonObject | None:
-    """Return a JSON file as a dict, or None where there is none.
+    """Return a JSON file as a dict, or None if there is none.
 
     Raises:
         ResultsError: The file is no JSON object, of a newer format, too large, nested too deeply, or no
@@ -77,7 +76,7 @@ def read_json(path: Path) -> JsonObject | None:
 
 
 def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
-    """Return what `read_json` does, and 16 hex digits that tell this content of the file from any other."""
+    """Return the result of `read_json`, and a hash (16 hex digits) of the content."""
     try:
         text = read_regular(path)
         content = json.loads(text)
@@ -107,12 +106,12 @@ def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
 
 
 def hash_text(text: bytes) -> str:
-    """Return 16 hex digits that tell a text from any other."""
+    """Return a hash (16 hex digits) of a text."""
     return blake2b(text, digest_size=8).hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name next to it, flush it, and rename it; where that fails, what was there stays."""
+    """Write a file under a temporary name next to it, flush it, and rename it; if that fails, an earlier file stays."""
     with part_of(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)
@@ -124,10 +123,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def part_of(path: Path) -> Iterator[Path]:
-    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block.
+    """Yield a temporary name for a file, and remove the file of that name if it still exists at the end of the block.
 
-    Errors of the disk within the block get the name of the file where they have none: a full disk is met in writing, by a
-    number.
+    Disk errors within the block get the name of the file if they have none.
     """
     temporary = part_path(path)
     try:
@@ -140,7 +138,7 @@ def part_of(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Add the name of a file or folder to errors of the disk within the block that name none."""
+    """Add the name of a file or folder to disk errors within the block that have none."""
     try:
         yield
     except OSError as error:
@@ -149,7 +147,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def name_refused(error: BaseException | None, path: Path) -> bool:
-    """Have an error of the disk name a file or folder, where it names none; return whether it is one."""
+    """Add the name of a file or folder to a disk error that has none; return whether it is a disk error."""
     if isinstance(error, OSError) and error.errno is None and " requested and " in str(error):  # NumPy: "... and 0 written"
         error.errno, error.strerror = errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})"
     if not isinstance(error, OSError) or error.errno not in _OF_DISKS:
@@ -160,19 +158,19 @@ def name_refused(error: BaseException | None, path: Path) -> bool:
 
 
 def final_name(path: Path) -> Path:
-    """Return the final path of one in which parts may be temporary names of `part_path`."""
+    """Return the final path of a path that may have temporary names of `part_path`."""
     return Path(*(match["name"] if (match := _PART.fullmatch(part)) else part for part in path.parts))
 
 
 def part_path(path: Path) -> Path:
-    """Return a temporary name next to a file or folder that this process is about to write."""
+    """Return a temporary name next to a file or folder that this process will write."""
     process = os.getpid()
     writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
     return path.with_name(f".{_shortened(path.name)}.{writer}.{uuid.uuid4().hex[:8]}.part")
 
 
 def _shortened(name: str) -> str:
-    """Return a name, a long one as its beginning and a hash, so that temporary names made of it are not too long."""
+    """Return a name, shortened to its beginning and a hash if temporary names made from it would be too long."""
     encoded = os.fsencode(name)
     if len(encoded) <= _LONGEST_WITHIN_PART:
         return name
@@ -180,7 +178,7 @@ def _shortened(name: str) -> str:
 
 
 def process_name() -> str:
-    """Return a name of this process that no other has, on no machine; without spaces."""
+    """Return a name of this process that is unique across machines, without spaces."""
     process = os.getpid()
     return f"{_machine()}-{_boot()}-{process}-{_start_of(process) or 0}"
 
@@ -199,9 +197,9 @@ def is_alive(name: str) -> bool | None:
 
 
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
-    """Remove what killed writers left in a folder under temporary names of `part_path`, as far as that is allowed.
+    """Remove temporary files of killed writers in a folder (names of `part_path`), as far as permissions allow.
 
-    The folder is listed, and nothing below it; it need not exist. `name` is what they were to be called; None: whatever.
+    Only the folder itself is searched; it may not exist. `name` is the final name of the files; None: any.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
@@ -220,11 +218,11 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
 
 @contextmanager
 def only_writer(target: Path, option: str) -> Iterator[Path]:
-    """Give a temporary folder, which is removed in the end, to make a file or folder in; a second process is refused at once.
+    """Yield a temporary folder for making a file or folder, which is removed at the end; a second process gets an error.
 
     Args:
-        target: What is made.
-        option: Of the command, which names another place.
+        target: The file or folder to make.
+        option: The option of the command that names another path.
 
     Raises:
         ResultsError: Another process is making it.
@@ -248,7 +246,7 @@ def only_writer(target: Path, option: str) -> Iterator[Path]:
 
 
 def refuse_appeared(target: Path, option: str, *, overwrite: bool) -> None:
-    """Refuse to give a name to what was made, where another process has made that meanwhile."""
+    """Raise an error if another process has made the target in the meantime."""
     if target.exists() and not overwrite:
         raise ResultsError(
             f"{target}: another process has written it in the meantime, so it is not replaced. Choose another path with "
@@ -266,7 +264,7 @@ def _is_stale(path: Path, part: re.Match[str]) -> bool:
 
 
 def _machine() -> str:
-    """Return a name of the machine, or of the container on it, that process ids belong to."""
+    """Return a name of the machine or container to which process ids belong."""
     try:
         container = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
@@ -275,7 +273,7 @@ def _machine() -> str:
 
 
 def _boot() -> str:
-    """Return a name of this start of the system, since several machines may have one host name; empty: none is known."""
+    """Return an id of this boot of the system, because machines may share a host name; empty: not known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
     except OSError:
@@ -283,7 +281,7 @@ def _boot() -> str:
 
 
 def _start_of(process: int) -> str | None:
-    """Return when a process began, in ticks since the system did; None: it has ended, or the system does not tell."""
+    """Return when a process started, in ticks since boot; None: it has ended, or this is not known."""
     try:
         state, *values = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -292,7 +290,7 @@ def _start_of(process: int) -> str | None:
 
 
 def flush_all(paths: Collection[Path]) -> None:
-    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself."""
+    """Flush files and folders to the disk in parallel, because each waits for the disk."""
     with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
         list(pool.map(flush, paths))
 
@@ -302,7 +300,7 @@ def _encode(plain: object) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """Return plain values as a file has them: None for NaN and infinities."""
+    """Return plain values with None for NaN and infinities."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,38 +1,38 @@
-"""The backends of Keras: which are installed, and which one is taken where none is asked for."""
+"""The backends of Keras: the installed ones and the default."""
 
 from importlib.util import find_spec
 
 from xval.base.errors import SettingsError, how_to_install
 
 BACKENDS = ("tensorflow", "torch", "jax")
-"""By the names of their packages; the first that is installed is taken."""
+"""The names of their packages; the first installed one is the default."""
 AUTO = "auto"
 
 
 def installed_backends() -> list[str]:
-    """Return the backends that are installed; none is imported."""
+    """Return the installed backends, without importing them."""
     specs = {name: find_spec(name) for name in BACKENDS}
     return [name for name, spec in specs.items() if spec is not None and spec.origin is not None]  # a folder alone has none
 
 
 def default_backend() -> str:
-    """Return the backend that is taken where none is asked for; the first of all where none is installed."""
+    """Return the default backend; the first of all if none is installed."""
     return next(iter(installed_backends()), BACKENDS[0])
 
 
 def installed_or_default(backend: str) -> str:
-    """Return a backend if it is installed, or none is; else the default: models load on each of them."""
+    """Return a backend if it is installed, or if none is; else the default, because models load on each of them."""
     installed = installed_backends()
     return backend if backend in installed or (backend in BACKENDS and not installed) else default_backend()
 
 
 def require_backend(name: str, asked_by: str = "", *, is_choice: bool = True) -> None:
-    """Refuse a backend that is not installed.
+    """Raise an error for a backend that is not installed.
 
     Args:
-        name: What is asked for.
-        asked_by: Who named it, at the begin of the error.
-        is_choice: Whether another one would do.
+        name: The requested backend.
+        asked_by: The setting or file that requested it, for the beginning of the error.
+        is_choice: Whether another backend would be possible.
     """
     installed = installed_backends()
     if name not in BACKENDS or name in installed:

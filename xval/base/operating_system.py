@@ -1,7 +1,7 @@
-"""What operating systems do differently: memory, locks, signals, the ends of processes, writing to the disk, shells.
+"""Differences between operating systems: memory, locks, signals, the end of processes, writing to the disk, shells.
 
-The functions answer alike on Linux, macOS and Windows. Nothing else in the project imports a module that only some systems
-have. It is tested on Linux; the ways of the others are tested there as far as they can be.
+The functions behave in the same way on Linux, macOS and Windows. No other file of the project imports a module that only some
+systems have. It is tested on Linux; the code for other systems is tested there as far as possible.
 """
 
 import errno
@@ -36,12 +36,12 @@ except ImportError:  # Windows
 
 IS_WINDOWS = sys.platform == "win32"
 WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
-"""Those with which schedulers say that the time of a job is nearly over; none on Windows."""
+"""The signals by which schedulers announce the end of a job's time; none on Windows."""
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Those with which a scheduler or a terminal that is closed ends a process, besides Ctrl-C."""
+"""The signals, in addition to Ctrl-C, by which a scheduler or a closed terminal ends a process."""
 
 SECONDS_TO_END = 10.0
-"""In which a process that is asked to end may clear up, or write a checkpoint; then it is killed."""
+"""Time for a process to clean up or write a checkpoint after a request to end, before it is killed."""
 
 _LOOK_EVERY_S = 0.02
 _TRY_TO_REPLACE_FOR_S = 2.0
@@ -51,14 +51,14 @@ _PLAIN_WORD = re.compile(r"[\w@+=:,./\\-]+")
 
 
 def memory_mb() -> float:
-    """Return the resident memory that this process has now (MB of 2**20 bytes)."""
+    """Return the current resident memory of this process (MB of 2**20 bytes)."""
     import psutil
 
     return round(float(psutil.Process().memory_info().rss) / 2**20, 1)
 
 
 def peak_memory_mb() -> float:
-    """Return the largest resident memory that this process has had (MB of 2**20 bytes); where no system tells, that of now."""
+    """Return the peak resident memory of this process (MB of 2**20 bytes), or the current one if the peak is not known."""
     if resource is not None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
@@ -69,7 +69,7 @@ def peak_memory_mb() -> float:
 
 
 def has_ended(process: int) -> bool:
-    """Return whether a process has ended, also where its parent has not yet asked for its exit code.
+    """Return whether a process has ended, even if its parent has not yet read its exit code.
 
     Unlike `Popen.poll`, a signal handler may call this while `Popen.wait` waits.
     """
@@ -109,14 +109,14 @@ def end_processes(children: Iterable[Process]) -> None:
 
 
 def become(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Let another program take the place of this one; on Windows, where none can, run it and return its exit code."""
+    """Replace this process by another program; on Windows, which cannot do this, run it and return its exit code."""
     if not IS_WINDOWS:
         os.execve(command[0], list(command), dict(variables))  # noqa: S606 - no shell is wanted
     return subprocess.run(command, env=dict(variables), check=False).returncode
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed."""
+    """Return whether some process holds the `filelock.FileLock` of a file, without changing any file."""
     if fcntl is None:
         return path.exists() and _is_locked_by_trial(path)
     try:
@@ -143,7 +143,7 @@ def _is_locked_by_trial(path: Path) -> bool:
 
 
 def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
-    """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
+    """Open a regular file to read its bytes, without waiting for a pipe in its place, which would never end.
 
     ``most_bytes`` is the size that it may have; None: any.
 
@@ -171,7 +171,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
-    """Return the bytes of a file, as of `open_regular`; what another process appends meanwhile, no further than the limit."""
+    """Return the bytes of a file, see `open_regular`; bytes that are appended meanwhile are included up to the limit."""
     try:
         with open_regular(path, most_bytes) as file:
             return file.read(most_bytes)
@@ -181,7 +181,7 @@ def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
+    """Flush a file or folder to the disk; Windows cannot open folders and does not need this."""
     if IS_WINDOWS and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)  # Windows flushes only what may be written
@@ -206,7 +206,7 @@ def replace(temporary: Path, path: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder as far as that is allowed, also where it, or a folder in it, was closed to writing by its owner."""
+    """Remove a folder as far as permissions allow, even if its owner has made it or a folder in it read-only."""
     for place, _, _ in os.walk(folder):
         with suppress(OSError):
             Path(place).chmod(0o700)
@@ -214,14 +214,14 @@ def remove_tree(folder: Path) -> None:
 
 
 def refusal(error: OSError) -> str:
-    """Return in one line why the system refused something, without the name of the file."""
+    """Return the reason of a system error in one line, without the name of the file."""
     by_hdf5 = _OF_HDF5.search(str(error))
     reason = os.strerror(int(by_hdf5[1])) if by_hdf5 else error.strerror or str(error)
     return " ".join(reason.split())
 
 
 def quote(word: str) -> str:
-    """Return a word as it is typed into a shell: in quotes where it needs them, which are double ones on Windows."""
+    """Return a word for typing into a shell, in quotes if necessary (double quotes on Windows)."""
     if not IS_WINDOWS:
         return shlex.quote(word)
     return word if _PLAIN_WORD.fullmatch(word) else '"' + word.replace('"', '\\"') + '"'

@@ -21,14 +21,14 @@ N_NAMED = 3  # files in a line
 
 
 def add_model_name(parser: argparse.ArgumentParser, what: str) -> None:
-    """Declare EXPERIMENT[:N], which `xval.results.named.find_named` reads; `what` says which instance, and of none given."""
+    """Declare EXPERIMENT[:N], which `xval.results.named.find_named` reads; `what` describes the instance and the default."""
     parser.add_argument(
         "experiment", metavar="EXPERIMENT[:N]", help=f"results/<dataset>/experiment_<n>, with :N its instance N; {what}"
     )
 
 
 def add_model_path(parser: argparse.ArgumentParser, what: str = "") -> None:
-    """Declare MODEL; `what` is said of several folds."""
+    """Declare MODEL; `what` describes the use of several folds."""
     parser.add_argument(
         "model",
         type=model_path,
@@ -39,7 +39,7 @@ def add_model_path(parser: argparse.ArgumentParser, what: str = "") -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare MODEL, and how it is loaded."""
+    """Declare MODEL and the options for loading it."""
     add_model_path(parser, "; several folds are an ensemble")
     parser.add_argument(
         "--gpu", default=default_settings()["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
@@ -55,7 +55,7 @@ def add_audio(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> Non
 
 
 def add_pieces(parser: argparse.ArgumentParser) -> None:
-    """Declare what a row stands for."""
+    """Declare the options for the unit of a row: file, window or segment."""
     pieces = parser.add_mutually_exclusive_group()
     pieces.add_argument(
         "--segments",
@@ -67,7 +67,7 @@ def add_pieces(parser: argparse.ArgumentParser) -> None:
 
 
 def add_items(parser: argparse.ArgumentParser) -> None:
-    """Declare how the speaker of a file is told, for models that scale each speaker by its own clips."""
+    """Declare the options that name the speaker of a file, for models that scale each speaker by its own clips."""
     parser.add_argument(
         "--item-pattern",
         default="none",
@@ -77,7 +77,7 @@ def add_items(parser: argparse.ArgumentParser) -> None:
 
 
 def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console") -> list[str] | None:
-    """Return the speaker of each file, as the argument `items` of `SavedModel.predict`, and print how they were told."""
+    """Return the speaker of each file for the argument `items` of `SavedModel.predict`, and print how they were found."""
     from preprocessing.corpora._patterns import compile_pattern, find_in_each
     from xval.reuse.inference.sources import list_sources
 
@@ -101,7 +101,7 @@ def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console
 
 
 def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:
-    """Return what a row stands for, as the argument `per` of `SavedModel.predict`."""
+    """Return the unit of a row, for the argument `per` of `SavedModel.predict`."""
     if options.every is not None and options.examples:
         raise SettingsError("--every needs --segments and cannot be combined with --examples.")
     if options.segments or options.every is not None:
@@ -126,7 +126,7 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
 
 
 def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
-    """Return a line on files that the model was trained on, or on that these are not known; none where there are none."""
+    """Return a line on files that the model was trained on, or that these are not known; empty if there are none."""
     seen = table.attrs["seen"]
     if model.description.is_custom or seen == []:
         return []
@@ -143,7 +143,7 @@ def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
 
 
 def describe_doubts(table: "pd.DataFrame") -> list[str]:
-    """Return a line on silent files, and one on those unlike the training data of the model."""
+    """Return a line on silent files, and one on files unlike the training data of the model."""
     lines = []
     if silent := table.attrs["silent"]:
         listed = first_of(silent, N_NAMED)
@@ -162,14 +162,14 @@ def describe_doubts(table: "pd.DataFrame") -> list[str]:
 
 
 def describe_unknown(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
-    """Return a line on that a model does not know what is unlike its training; empty: it does, or gives no clip an answer."""
+    """Return a line if a model has no out-of-distribution score; empty: it has one, or does not predict clips."""
     if "novelty" in table or not len(table) or model.description.frames or model.description.task.target == "input":
         return []
     return ["Out-of-distribution files cannot be detected, because there is no novelty.npy next to the model."]
 
 
 def describe_too_few(n_speakers: int, n_needed: int, coverage: float) -> str:
-    """Return why no set leaves out a class."""
+    """Return why no set excludes a class."""
     from xval.measures.conformal import largest_coverage
 
     return (

@@ -12,7 +12,7 @@ FORMATS = ("table", "csv", "json")
 
 
 def add_output(parser: argparse.ArgumentParser, what: str = "the table", pictures: Sequence[str] = ()) -> None:
-    """Declare both; `what` is written, and `pictures` are endings that are written too."""
+    """Declare both options; `what` is the written table, and `pictures` are the endings of supported pictures."""
     endings = [".csv", ".json", ".xlsx", ".parquet", *pictures]
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help=f"write {what}: {', '.join(endings[:-1])} or {endings[-1]}, by its ending"
@@ -23,7 +23,7 @@ def add_output(parser: argparse.ArgumentParser, what: str = "the table", picture
 
 
 def output_of(options: argparse.Namespace, pictures: Sequence[str] = ()) -> "Output":
-    """Return what the options say, checked before anything is computed."""
+    """Return the checked options, before any computation."""
     from xval.report.text_tables import read_output
 
     return read_output(options.output, options.format, pictures)

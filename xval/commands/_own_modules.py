@@ -1,10 +1,10 @@
-"""The option --import, one for all commands that look at results: what of the user's own code they may run."""
+"""The option --import for all commands that show results: the user's modules that they may import."""
 
 import argparse
 
 
 def add_import(parser: argparse.ArgumentParser) -> None:
-    """Declare the modules that are imported; see `xval.base.user_code.imports`."""
+    """Declare the option for modules to import; see `xval.base.user_code.imports`."""
     parser.add_argument(
         "--import",
         action="append",

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Add the metrics, print their values, and return 1 where something was skipped."""
+    """Add the metrics, print their values, and return 1 if something was skipped."""
     names = [name for text in options.names for name in split_names(text)]
     asked_for = [name.rpartition(".")[0] for name in names if is_dotted(name)]
     with imports.importing_only([*options.modules, *asked_for]):

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the verdicts, and return 1 where a rule has failed."""
+    """Print the verdicts, and return 1 if a rule has failed."""
     from xval.answers.audit import NOT_CHECKED, audit  # here, because it loads pandas
 
     output = output_of(options)

@@ -12,6 +12,6 @@ GROUP = "Start"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out what follows ``xval augment``."""
+    """Run the arguments after ``xval augment``."""
     carry_out(arguments)
     return 0

@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
-    """Yield a sentence for each experiment of which records are compared that the audit fails."""
+    """Yield a sentence for each experiment with compared records that fail the audit."""
     from xval.answers.audit import faults_of_records  # here, because it loads what reads stores and models
 
     numbers: dict[Path, set[int]] = {}

@@ -81,7 +81,7 @@ def _add(below: "argparse._SubParsersAction[Parser]", name: str, parser: Parser,
 
 
 def _complete_files(parser: argparse.ArgumentParser) -> None:
-    """Let shtab offer files where an argument is a path."""
+    """Make shtab complete files for arguments that are paths."""
     for action in parser._actions:  # argparse has no other list of them
         if action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]

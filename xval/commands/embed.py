@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embed, and write the table; return 1 when a file is skipped."""
+    """Compute embeddings and write the table; return 1 if a file is skipped."""
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
         raise SettingsError(

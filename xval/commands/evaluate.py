@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model_name(path: Path) -> str:
-    """Return the part of the folder's name that names the model: its place in its experiment, or its file."""
+    """Return the name of the model in the folder name: its place in its experiment, or its file."""
     parts = path.resolve().parts
     places = [part for part in parts if _PLACE.fullmatch(part)]
     dataset = parts[parts.index(places[0]) - 1] if places and places[0].startswith("experiment") else ""

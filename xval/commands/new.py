@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the folder, and say what to do next."""
+    """Make the folder, and print the next steps."""
     folder: Path = options.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingsError(f"FOLDER {folder}: it already exists and is not empty. Give a new folder.")

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict, and print or write the table; return 1 when a file is skipped."""
+    """Predict, and print or write the table; return 1 if a file is skipped."""
     output = output_of(options)
     sources = shelf.load_offers("prediction_source")
     for source in sources:
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
-    """Return what the sets are worth, and how many rows have an answer."""
+    """Return a line on the coverage of the sets and the number of rows with a prediction."""
     n_speakers, n_needed = table.attrs["speakers"]
     if n_speakers < n_needed:
         return arguments.describe_too_few(n_speakers, n_needed, coverage)
@@ -119,9 +119,9 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
 
 
 def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) -> "pd.DataFrame":
-    """Return a table of predictions with only the most probable classes; None: three of them, where there are classes.
+    """Return a table of predictions with only the most probable classes; None: three of them, if there are classes.
 
-    class_1, probability_1, class_2, ... stand instead of the probability of each class.
+    The columns class_1, probability_1, class_2, ... replace the probability of each class.
     """
     is_wanted, n_classes = n_classes is not None, _TOP_ON_SCREEN if n_classes is None else n_classes
     if n_classes < 1:
@@ -143,7 +143,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
 
 def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of `keep_top` with a column ``predictions``, ``seven 0.91, six 0.07``; and ``labels`` of several."""
+    """Return a table of `keep_top` with a column ``predictions``, ``seven 0.91, six 0.07``, and ``labels`` if multi-label."""
     n_places = sum(str(name).startswith("class_") for name in top)
     if not n_places:
         return top

@@ -12,5 +12,5 @@ GROUP = "Start"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out what follows ``xval prepare``."""
+    """Run the arguments after ``xval prepare``."""
     return carry_out(arguments) or 0

@@ -30,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild each experiment, and return 1 where something was skipped."""
+    """Rebuild each experiment, and return 1 if something was skipped."""
     codes = [rebuild_experiment(find_experiment(folder))[0] for folder in options.folders]
     return max(codes)
 
 
 def rebuild_experiment(folder: ExperimentFolder) -> tuple[int, list[int]]:
-    """Rebuild an experiment and say what was written; return the exit code and the instances of which something was."""
+    """Rebuild an experiment and print what was written; return the exit code and the instances that were written."""
     damaged = rebuild(folder)
     update_index(folder)
     for line in dict.fromkeys(damaged):  # what several instances share is said once

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train the model, and say what is known of it."""
+    """Train the model, and print what is known about it."""
     folder, number = find_named(options.experiment)
     request = RefitRequest(
         instance=number,

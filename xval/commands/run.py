@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the process that ``python SCRIPT ...`` is, once its options are understood."""
+    """Replace this process by ``python SCRIPT ...`` after parsing its options."""
     parser = Parser(prog="xval run", description=__doc__)
     add_arguments(parser)
     script = parser.parse_all(arguments).script

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the process of the job, bound to its device."""
+    """Replace this process by the process of the job, bound to its device."""
     path = options.file.absolute()
     _check_code(path, Path(code_folder(path)))
     job, wanted = read_job_file(path)
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_code(path: Path, code: Path) -> None:
-    """Refuse a job whose copy of the code is gone, or is of a version that runs jobs otherwise."""
+    """Raise an error for a job whose copy of the code is gone, or is of an incompatible version."""
     if not (code / "xval").is_dir():
         raise ResultsError(f"{code}: the copy of the code for {path} is missing.")
     if not code.joinpath(*_PROGRAM.split(".")).with_suffix(".py").is_file():

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status, and return 1 where some job has failed."""
+    """Print the status, and return 1 if a job has failed."""
     output = output_of(options)
     status = read_status(find_experiment(options.folder, may_be_starting=True))
     if not output.is_printed:
@@ -84,7 +84,7 @@ def _write(status: ExperimentStatus, output: "Output") -> None:
 
 
 def _flat(job: JobStatus) -> dict[str, object]:
-    """Return the facts of a job as cells of a row: those of its GPU one by one."""
+    """Return the facts of a job as cells of a row, with a cell for each value of its GPU."""
     facts = asdict(job)
     return {name: value for name, value in facts.items() if name != "gpu"} | {f"gpu_{name}": job.gpu.get(name) for name in _GPU}
 
@@ -168,7 +168,7 @@ def _since(begun_s: float) -> str:
 
 
 def _describe_gpu(gpu: Mapping[str, float]) -> str:
-    """Return what is known of the GPU of a running job, to be put behind the rest."""
+    """Return the known values of the GPU of a running job, as the end of a line."""
     return "".join(f", {form.format(gpu[name])}" for name, form in _GPU.items() if name in gpu)
 
 

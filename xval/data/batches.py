@@ -1,4 +1,4 @@
-"""The examples of a fold in batches, as training takes them."""
+"""The examples of a fold in batches for training and prediction."""
 
 import time
 from collections.abc import Iterator
@@ -23,22 +23,23 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     Args:
         batch_size: Examples per batch; the last batch may be smaller.
-        targets: Targets in the form that the loss wants; None for prediction.
-        weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
-            divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
-        shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
-            one length with each other. Where padding is masked, batches are of examples of like length, see `group_by_length`,
-            and cut to the longest of them.
-        balanced: int64 (n_examples,), the class of each example: an epoch draws all classes equally often, as `balanced_order`
-            does; None: it has each example once.
-        mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
-            numbers then.
-        constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
-            examples once more. These weigh nothing and the others so much more that the loss of the batch, a mean over
-            `batch_size`, is the mean over its examples. In what training follows over an epoch it counts as a whole batch.
+        targets: Targets in the form that the loss requires; None for prediction.
+        weights: float32 (n_examples,), the weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
+            divides a loss by the number of all frames; weights of frames are scaled to the mean 1, so that the loss is a mean
+            over the frames that count.
+        shuffle_seed: Seed for shuffling in each epoch and for crops; None: keep the order, but batch examples of equal length
+            together. With masked padding, batches have examples of similar length, see `group_by_length`, and are cut to the
+            longest one.
+        balanced: int64 (n_examples,), the class of each example; an epoch draws all classes equally often, see
+            `balanced_order`; None: an epoch has each example once.
+        mixup: Parameter of the beta distribution for mixing training examples, whose targets must be one-hot or numbers; None:
+            no mixing.
+        constant: Whether all batches of examples of one length get the same shape: an incomplete batch is filled with repeated
+            examples of weight 0, and the weights of the others are increased so that the loss of the batch, a mean over
+            `batch_size`, is the mean over its examples. In means over an epoch it counts as a whole batch.
 
     Attributes:
-        seconds: What it has taken until now to draw epochs and put batches together (s).
+        seconds: Time spent so far on drawing epochs and assembling batches (s).
     """
 
     def __init__(
@@ -77,15 +78,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._batches)
 
     def positions(self, index: int) -> NDArray[np.int64]:
-        """Return the positions of the examples of a batch, int64 (n_positions,), without those that fill it up."""
+        """Return the positions of the examples of a batch without filling: int64 (n_positions,)."""
         return self._batches[index]
 
     def count(self, index: int) -> int:
-        """Return how many examples Keras counts in a batch: `batch_size`, where batches are filled up."""
+        """Return the number of examples that Keras counts in a batch, which is `batch_size` if batches are filled."""
         return self.batch_size if self._constant else len(self._batches[index])
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch, from 0, is read next; Keras itself may begin to read the first one more than once."""
+        """Set the epoch to read next, from 0, because Keras may start reading the first one more than once."""
         self._epoch = epoch
 
     def on_epoch_begin(self) -> None:
@@ -130,11 +131,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return tuple(part for part in (predictors, targets, weights) if part is not None)
 
     def by_places(self, index: int, indexed: Indexed) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
-        """Return (given, targets, weights) of a batch for who has the array of the examples.
+        """Return (given, targets, weights) of a batch for a device that holds the array of the examples.
 
         Returns:
-            ``given`` are the places of the examples, and where they are mixed those of their partners and the partners'
-            shares, float32 (n_examples,). Targets and weights are mixed already.
+            ``given`` has the places of the examples and, with mixing, the places of their partners and the partners' shares,
+            float32 (n_examples,). Targets and weights are already mixed.
         """
         positions = self._batches[index]
         given: Given = (indexed.places(positions),)
@@ -159,7 +160,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
-    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights)."""
+    """All batches of an epoch as one for a device that holds the examples: (given, targets) or (given, targets, weights)."""
 
     def __init__(self, batches: Batches, indexed: Indexed) -> None:
         super().__init__()
@@ -176,7 +177,7 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
         self._batches.on_epoch_begin()
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """Return `Batches.by_places` of all batches, one behind the other."""
+        """Return the concatenated `Batches.by_places` of all batches."""
         with self._batches.timed():
             parts_of_batches = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
             given, *labels = zip(*parts_of_batches, strict=True)
@@ -185,19 +186,19 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
-    """Return the mean of the weights of frames; None: there are none, or none that counts."""
+    """Return the mean of the weights of frames; None: there are no weights, or all are 0."""
     return None if weights is None or weights.ndim == 1 else weights.mean() or None
 
 
 def _by_example(weights: NDArray[np.float32], targets: NDArray[Any]) -> NDArray[np.float32]:
-    """Return weights that Keras multiplies with the losses of examples, which have all axes of the targets but the last one."""
+    """Return weights in the shape of the losses of examples: all axes of the targets except the last one."""
     return weights.reshape(len(weights), *(1,) * (targets.ndim - 2)) if weights.ndim == 1 else weights
 
 
 def _filled(
     given: Given, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
 ) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
-    """Repeat the examples of a batch until there are `batch_size`, with weights that keep its loss as it is."""
+    """Repeat the examples of a batch up to `batch_size`, with weights that keep its loss unchanged."""
     n_examples = len(given[0])
     rows = np.resize(np.arange(n_examples), batch_size)
     given = tuple(values[rows] for values in given)
@@ -209,10 +210,10 @@ def _filled(
 
 
 def balanced_order(classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return positions in which every class occurs equally often, int64 (n_examples,), in a random order.
+    """Return positions in random order in which every class occurs equally often: int64 (n_examples,).
 
-    What remains of the division goes to classes that are drawn. Of a class with fewer examples all are repeated before one is
-    repeated again; of one with more, other examples are skipped each time.
+    The remainder of the division goes to randomly drawn classes. In a class with fewer examples, all are repeated before one is
+    repeated again; in a class with more, different examples are skipped each time.
     """
     members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
     share, n_left = divmod(len(classes), len(members))
@@ -235,7 +236,7 @@ def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batc
         lengths: Length of each example of the side, int64 (n_examples,); None: all have one.
         batch_size: Examples per batch, at most.
 
-    The lengths take turns, because Keras judges by the first two batches whether shapes differ.
+    Lengths alternate, because Keras decides by the first two batches whether shapes differ.
     """
     groups = [order] if lengths is None else [order[lengths[order] == length] for length in np.unique(lengths)]
     cut = [[group[first : first + batch_size] for first in range(0, len(group), batch_size)] for group in groups]
@@ -245,15 +246,16 @@ def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batc
 def group_by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator | None
 ) -> list[NDArray[np.int64]]:
-    """Cut an order of examples into batches of examples of like length, as many as without a look at lengths.
+    """Cut an order of examples into batches of similar length, with the same number of batches as without regard to length.
 
     Args:
         order: Positions of examples, int64 (n_positions,); those of one length keep it.
         lengths: Length of each example of the side, int64 (n_examples,).
         batch_size: Examples per batch; one batch may have fewer.
-        rng: Draws which batch that is, and the order of the batches; None: the last, and the shortest examples come first.
+        rng: Draws which batch has fewer, and the order of the batches; None: the last one, and the shortest examples come
+            first.
 
-    Where there are batches of several lengths, the first two differ, because Keras judges by them whether shapes do.
+    If batches have several lengths, the first two differ, because Keras decides by them whether shapes differ.
     """
     sizes = [min(batch_size, len(order) - first) for first in range(0, len(order), batch_size)]
     if rng is not None:

@@ -16,13 +16,13 @@ _EXAMPLE = 'expected none, balanced, or a weight for each class, such as \'angry
 
 
 def read_class_weights(value: object) -> str:
-    """Return the setting in the form that records have: ``none``, ``balanced``, or JSON such as ``{"angry": 3.0}``.
+    """Return the setting in the form of records: ``none``, ``balanced``, or JSON such as ``{"angry": 3.0}``.
 
     Args:
-        value: Text, or a dict from the name of a class to its weight; a class that is not named has the weight 1.
+        value: Text, or a dict from class names to weights; other classes have the weight 1.
 
     Raises:
-        ValueError: It is neither; or weights are no finite numbers, below 0, or all 0.
+        ValueError: It is neither; or weights are not finite, below 0, or all 0.
     """
     if value in (None, NONE, BALANCED) and not isinstance(value, bool):
         return NONE if value is None else str(value)
@@ -63,12 +63,12 @@ def _read(text: str) -> object:
 
 
 def own_weights(setting: str) -> dict[str, float]:
-    """Return the weights that the setting names, by class; empty of none and balanced."""
+    """Return the weights in the setting by class; empty for none and balanced."""
     return {} if setting in (NONE, BALANCED) else json.loads(setting)
 
 
 def check_class_names(setting: str, class_names: Sequence[str]) -> None:
-    """Refuse a weight of a class that the corpus does not have, and weights that leave no class to train."""
+    """Raise an error for a weight of an unknown class, and for weights that leave no class to train."""
     weights = own_weights(setting)
     for name in weights:
         if name not in class_names:
@@ -81,7 +81,7 @@ def check_class_names(setting: str, class_names: Sequence[str]) -> None:
 
 
 def for_estimator(setting: str, class_names: Sequence[str]) -> dict[int, float] | str | None:
-    """Return the setting as ``class_weight`` of scikit-learn has it, by class number."""
+    """Return the setting in the form of scikit-learn's ``class_weight``, by class number."""
     if setting in (NONE, BALANCED):
         return None if setting == NONE else BALANCED
     weights = own_weights(setting)
@@ -89,10 +89,10 @@ def for_estimator(setting: str, class_names: Sequence[str]) -> dict[int, float] 
 
 
 def example_weights(setting: str, targets: NDArray[np.integer], class_names: Sequence[str]) -> NDArray[np.float32] | None:
-    """Return a weight per training example, float32 (n_examples,); None: all count alike.
+    """Return a weight per training example: float32 (n_examples,); None: equal weights.
 
-    Balanced ones have the mean 1, as ``class_weight="balanced"`` of scikit-learn. Own ones are as they are written, as those of
-    ``fit(class_weight=...)`` of Keras.
+    Balanced weights have the mean 1, as in scikit-learn's ``class_weight="balanced"``. Weights in the setting are used
+    unchanged, as in Keras's ``fit(class_weight=...)``.
     """
     if setting == NONE:
         return None

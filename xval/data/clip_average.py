@@ -9,11 +9,11 @@ _OF_TIES = np.float32(1e-4)  # share of the mean probability in a majority: it d
 
 
 class Averaging(NamedTuple):
-    """How predictions are combined, one level after the other.
+    """The settings for combining predictions, one level after the other.
 
     Attributes:
-        clips: probabilities, logits or votes: of the examples of each clip.
-        items: none, mean or vote: of the clips of each item, whose answer is then one decision.
+        clips: How to combine the examples of each clip: probabilities, logits or votes.
+        items: How to combine the clips of each item to one decision: none, mean or vote.
     """
 
     clips: str
@@ -21,7 +21,7 @@ class Averaging(NamedTuple):
 
     @property
     def levels(self) -> list[tuple[str, str]]:
-        """The column whose values are combined, and how as `combine_examples` names it, for each level."""
+        """For each level, the column whose values are combined, and the method of `combine_examples`."""
         item_levels = {"none": [], "mean": [("item", "probabilities")], "vote": [("item", "majority")]}
         return [("clip", self.clips), *item_levels[self.items]]
 
@@ -31,10 +31,10 @@ def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64
 
     Args:
         predictions: float32 (n_examples, n_outputs).
-        clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
-        clip_average: probabilities: their mean; logits: the mean of their logarithms, scaled to the sum 1; votes: the share
-            of the examples that have this class as the most probable one; majority: the same, and of classes with as many
-            votes the one of the higher mean probability.
+        clip_of: int64 (n_examples,), the number of the clip of each example, from 0 without gaps.
+        clip_average: probabilities: their mean; logits: the mean of their logarithms, scaled to the sum 1; votes: the share of
+            examples for which this class is the most probable one; majority: the same, with ties broken by the mean
+            probability.
 
     Returns:
         float32 (n_clips, n_outputs).

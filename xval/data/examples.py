@@ -1,6 +1,6 @@
 """The examples of one side of a fold, read from a feature store in any order.
 
-They are a table of the examples, their targets, and their predictors a batch at a time, from the store in memory or from its
+Each has a table of the examples, their targets, and their predictors batch by batch, from the store in memory or from its
 files.
 """
 
@@ -25,17 +25,17 @@ class StoredExamples:
     """The examples of one side, in the order of items and rows.
 
     Args:
-        augmented: Whether augmented examples belong to it.
-        held: The store in memory, of which examples are rows; None: read them from its files.
-        clips: Only the examples of these clips belong to it; None: those of all.
-        scaling: How features that are read from the files are scaled, item by item; None: not at all.
-        settings: The feature settings of the instance: where ``padding = masked``, NaN follows the ends of clips.
+        augmented: Whether to include augmented examples.
+        held: The store in memory, whose rows are the examples; None: read them from its files.
+        clips: The clips whose examples to include; None: all.
+        scaling: The scaling by item of features that are read from the files; None: none.
+        settings: The feature settings of the instance; with ``padding = masked``, NaN follows the ends of clips.
 
     Attributes:
-        table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
+        table: A row per example: item, row, clip, start_s, end_s, augmented.
         targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
-        masked_lengths: Length to which each example can be cut, because only NaN follows, one of few, int64 (n_examples,);
-            None: to no other.
+        masked_lengths: int64 (n_examples,), the length to which each example can be cut because only NaN follows, one of a few
+            values; None: they cannot be cut.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class StoredExamples:
 
     @property
     def indexed(self) -> Indexed | None:
-        """Which rows of the store in memory the examples are; None: they are streamed."""
+        """The rows of the examples in the store in memory; None: they are streamed."""
         if isinstance(self._source, StoreFiles) or self._is_masked:
             return None
         rows = self._rows.astype(np.int32)
         return Indexed(self._source.everything, rows.__getitem__)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
-        """Draw what is random about the examples of an epoch: nothing."""
+        """Do nothing, because stored examples have no randomness."""
 
     def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
@@ -116,19 +116,19 @@ class StoredExamples:
 
 
 class WaveformExamples:
-    """The samples of one side's clips, cut as they are read: whole clips, windows of them, or a random crop of each.
+    """The samples of one side's clips, cut when they are read: whole clips, their windows, or a random crop of each.
 
     Args:
         store: A store of waveforms.
         settings: The feature settings of the instance.
-        augmented: Whether augmented clips belong to it.
-        held: The store in memory, of which examples are segments; None: read them from its files.
-        crop: Give a crop of each clip, from where `begin_epoch` draws.
-        clips: As of `StoredExamples`.
+        augmented: Whether to include augmented clips.
+        held: The store in memory, whose segments are the examples; None: read them from its files.
+        crop: Whether to return a crop of each clip, at a position that `begin_epoch` draws.
+        clips: As in `StoredExamples`.
 
     Attributes:
-        table: As of `StoredExamples`; start_s and end_s of windows are theirs, row counts the examples of an item.
-        targets: As of `StoredExamples`.
+        table: As in `StoredExamples`; windows have their own start_s and end_s, and row counts the examples of an item.
+        targets: As in `StoredExamples`.
     """
 
     def __init__(
@@ -183,13 +183,13 @@ class WaveformExamples:
 
     @property
     def masked_lengths(self) -> NDArray[np.int64] | None:
-        """As of `StoredExamples`."""
+        """As in `StoredExamples`."""
         if self._length is None or not self._lengths.is_masked:
             return None
         return few_lengths(np.minimum(self._end - self._begin, self._length), self._length)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
-        """Draw where each crop of an epoch begins."""
+        """Draw the positions of the crops of an epoch."""
         if self._crop:
             spare = np.maximum(self._end - self._begin - self._lengths.training, 0)
             self._offset = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
@@ -208,7 +208,7 @@ class WaveformExamples:
 
     @property
     def indexed(self) -> Indexed | None:
-        """Where in the store in memory the examples are; None: they are streamed, masked, or of different lengths."""
+        """The places of the examples in the store in memory; None: they are streamed, masked, or of different lengths."""
         length, held = self._length, self._source
         if length is None or isinstance(held, StoreFiles) or self._lengths.is_masked:
             return None
@@ -226,7 +226,7 @@ class WaveformExamples:
         return self._lengths.training if self._crop else self._lengths.tested
 
     def _bounds(self, positions: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return where the examples at some positions begin and end among all samples."""
+        """Return start and end of the examples at some positions among all samples."""
         begins = self._begin[positions] + self._offset[positions]
         return begins, np.minimum(self._end[positions], begins + length)
 

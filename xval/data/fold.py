@@ -36,9 +36,9 @@ class FoldData:
 
     Attributes:
         fold: Which items are on which side.
-        class_names: What the classes 0, 1, ... are; empty where there are none.
-        training: What trains, augmented examples included.
-        sides: For each side that has items what is evaluated, augmented examples left out.
+        class_names: Names of the classes 0, 1, ...; empty without classes.
+        training: The training examples, including augmented ones.
+        sides: The examples to evaluate of each side with items, without augmented ones.
         clips: Which clips count, by side; of a side that is missing all do.
     """
 
@@ -57,11 +57,11 @@ class FoldData:
 
     @cached_property
     def target_deviation(self) -> NDArray[np.float32]:
-        """Of a regression: the standard deviation of the training items' targets, float32 (n_outputs,)."""
+        """For a regression, the standard deviation of the training items' targets: float32 (n_outputs,)."""
         return target_scaling(self.store, self.training_items, self.clips.get("training")).deviation
 
     def class_weights(self, setting: str = BALANCED) -> NDArray[np.float32] | None:
-        """Return a weight per training example, as `class_weights.of_examples`."""
+        """Return a weight per training example, as `example_weights`."""
         return example_weights(setting, self.training.targets, self.class_names)
 
 
@@ -83,15 +83,15 @@ def load_fold(
     Args:
         store: The feature store.
         fold: Which items are on which side; validation and test items may be missing.
-        settings: How waveforms are made and cut; not needed for stored features.
-        in_memory: Hold the store in the memory of this process, for this fold and the next ones; otherwise read the files batch
+        settings: The settings for making and cutting waveforms; not needed for stored features.
+        in_memory: Keep the store in the memory of this process, for this fold and the next ones; otherwise read the files batch
             by batch.
-        in_memory_mb: The arrays of a larger store are read from the files all the same (MB).
-        frames: How recordings are cut into frames, each with a label; None: clips have labels.
+        in_memory_mb: Largest size of a store to keep in memory (MB); a larger one is read from its files.
+        frames: The settings for cutting recordings into frames with labels; None: clips have labels.
         random_excerpts: Train on sequences of frames from random places.
         clips: Which clips count, by side; of a side that is missing all do.
-        scaled_by_item: Scale the features of each item by its own clips, as `scale_items` does.
-        enrolment: Which clips scale the items of a side, where that are not those that count.
+        scaled_by_item: Scale the features of each item by its own clips, see `scale_items`.
+        enrolment: The clips that scale the items of a side, if they are not those that count.
     """
     clips = clips or {}
     scaling = scale_items(store, fold, clips, enrolment, settings=settings) if scaled_by_item else None
@@ -143,7 +143,7 @@ def _read_frames(
 
 
 def measured(examples: Examples, predictions: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return the targets and predictions that metrics see: of frames those that have a weight, one row each."""
+    """Return the targets and predictions for metrics: for frames, a row for each frame with a weight."""
     if isinstance(examples, FrameExamples):
         counted = examples.weights > 0
         return examples.targets[counted], predictions[counted]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def frame_class_names(store: FeatureStore, label_form: str) -> tuple[str, ...]:
-    """Return the classes of frames: those of the events; if each frame has one class, the background comes first."""
+    """Return the classes of frames, which are those of the events; with one class per frame, the background comes first."""
     events = tuple(name for name in store.class_names if name != BACKGROUND)
     return events if label_form == "multi_label" else (BACKGROUND, *events)
 
@@ -32,11 +32,11 @@ class Recording:
     """The frames of one recording.
 
     Attributes:
-        first: Where its samples begin among those of the store.
+        first: Index of its first sample in the store.
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
-        weights: float32 (n_frames,), 0 where annotators disagree and the policy says so.
-        events: DataFrame, the events that the policy makes of the annotations: start_s, end_s, label.
-        disputed: DataFrame, the segments of weight 0: start_s, end_s.
+        weights: float32 (n_frames,), 0 where annotators disagree if the policy ignores such frames.
+        events: The events that the policy derives from the annotations: start_s, end_s, label.
+        disputed: The segments of weight 0: start_s, end_s.
     """
 
     item: str
@@ -49,19 +49,19 @@ class Recording:
 
     @property
     def n_frames(self) -> int:
-        """Number of its frames; a rest that is shorter than a frame is skipped."""
+        """Number of its frames; an incomplete frame at the end is skipped."""
         return len(self.weights)
 
 
 class FrameExamples:
-    """The sequences of one side's recordings, one behind the other, or as many from random places of each.
+    """The consecutive sequences of one side's recordings, or the same number of sequences from random places.
 
     Args:
         store: A store for frame classification.
-        settings: How recordings are cut into frames.
-        held: The store in memory, of which sequences are segments; None: read them from its files.
-        random: Let `begin_epoch` draw where the sequences begin.
-        clips: Only these recordings belong to it; None: all of the items.
+        settings: The settings for cutting recordings into frames.
+        held: The store in memory, whose segments are the sequences; None: read them from its files.
+        random: Whether `begin_epoch` draws the positions of the sequences.
+        clips: The recordings to include; None: all of the items.
 
     Attributes:
         table: DataFrame, a row per sequence: item, row, clip, start_s, end_s, augmented.
@@ -127,7 +127,7 @@ class FrameExamples:
     masked_lengths = lengths
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
-        """Draw where each sequence of an epoch begins; `targets` and `weights` follow in place."""
+        """Draw the positions of the sequences of an epoch; `targets` and `weights` are updated in place."""
         if self._random:
             spare = np.array([max(self.recordings[number].n_frames - self._length, 0) for number in self._recording_of])
             self._starts = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
@@ -146,7 +146,7 @@ class FrameExamples:
 
     @property
     def indexed(self) -> Indexed | None:
-        """Where in the store in memory the sequences are; None: they are streamed."""
+        """The places of the sequences in the store in memory; None: they are streamed."""
         size, held = self._frame_samples, self._source
         if isinstance(held, StoreFiles):
             return None
@@ -177,10 +177,10 @@ class FrameExamples:
         return joined
 
     def split(self, predictions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the predictions of sequences, float32 (n_examples, n_frames, n_classes), zeros where they are padded.
+        """Return the predictions of sequences, 0 in padding: float32 (n_examples, n_frames, n_classes).
 
         Args:
-            predictions: float32 (frames of all recordings, n_classes), in the order of `recordings`: `join`, undone.
+            predictions: float32 (frames of all recordings, n_classes), in the order of `recordings`; the inverse of `join`.
         """
         frames_of_sequences = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
         first = 0
@@ -196,7 +196,7 @@ class FrameExamples:
         return self.recordings[self._recording_of[position]], int(self._starts[position])
 
     def _label(self) -> None:
-        """Fill in targets and weights of the sequences from where they begin."""
+        """Set targets and weights of the sequences according to their positions."""
         self.targets[:], self.weights[:] = 0, 0
         for position in range(len(self)):
             recording, start = self._sequence(position)

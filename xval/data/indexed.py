@@ -13,13 +13,13 @@ _MOST_VALUES = 2**31  # places are int32
 
 @dataclass(frozen=True)
 class Indexed:
-    """Where examples are.
+    """The places of examples in an array.
 
     Attributes:
-        everything: float32 (n_all, ...), read-only, the same array for all sides, folds and instances that use the store.
-        places: Returns the places of the examples at some positions, int32: (n_positions,) rows of `everything`; or, of an
-            `everything` (n_samples,), (n_positions, 3) as of `segment_places`.
-        shape: Of an example that is a segment; None: examples are rows.
+        everything: float32 (n_all, ...), read-only, the common array of all sides, folds and instances that use the store.
+        places: Function that returns the places of the examples at some positions, int32: (n_positions,) rows of `everything`;
+            or, if `everything` is (n_samples,), (n_positions, 3) as from `segment_places`.
+        shape: Shape of an example that is a segment; None: examples are rows.
     """
 
     everything: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Indexed:
 def index_segments(
     held: object, places: Callable[[NDArray[np.int64]], NDArray[np.int32]], shape: tuple[int, ...]
 ) -> Indexed | None:
-    """Return where examples are that are segments of samples; None: they are streamed, or too many samples for int32."""
+    """Return the places of examples that are segments of samples; None: streamed, or too many samples for int32."""
     if not isinstance(held, HeldStore) or held.everything.size >= _MOST_VALUES:
         return None
     return Indexed(held.everything, places, shape)
@@ -42,13 +42,14 @@ def segment_places(
     """Return the places of segments.
 
     Args:
-        first: Where each begins, int64 (n,).
-        n_samples: How many samples each has, int64 (n,).
-        length: How many an example has.
-        continued: A shorter segment is continued by itself; otherwise it is followed by zeros.
+        first: int64 (n,), the start of each segment.
+        n_samples: int64 (n,), the number of samples of each segment.
+        length: Number of samples of an example.
+        continued: Whether a shorter segment is repeated; otherwise it is followed by zeros.
 
     Returns:
-        int32 (n, 3): where it begins; after how many samples it begins again, at least one; how many of `length` are no zeros.
+        int32 (n, 3): the start; the number of samples after which it repeats, at least 1; the number of samples of `length`
+        that are not filled with zeros.
     """
     filled = np.where(n_samples > 0, length, 0) if continued else n_samples
     return np.stack([first, np.maximum(n_samples, 1), filled], axis=1).astype(np.int32)

@@ -1,10 +1,10 @@
 """Scale each item's features by its own clips (normalization = per_item), without using labels.
 
-An `ItemScaling` scales rows of an item in place. The store is not changed: features are scaled as they are read, so that
-networks and estimators of scikit-learn get the same.
+An `ItemScaling` scales rows of an item in place. The store does not change: features are scaled when they are read, so that
+networks and scikit-learn estimators get the same values.
 
-It is known as speaker normalisation (Busso et al. 2011, "Iterative feature normalization for emotional speech detection"), and
-is transductive: of the items that are tested, too, all clips are read before the first is predicted.
+This is speaker normalisation (Busso et al. 2011, "Iterative feature normalization for emotional speech detection"). It is
+transductive: all clips of a test item are read before the first one is predicted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,13 +29,13 @@ _SMALLEST_DEVIATION = 1e-4  # as of the layers that normalise
 
 
 class ItemScaling:
-    """Mean and deviation of each item.
+    """Mean and standard deviation of each item.
 
     Args:
         moments: The sums over the clips that scale each item.
 
     Attributes:
-        key: Differs where the statistics do.
+        key: A key that differs if the statistics differ.
     """
 
     def __init__(self, moments: Mapping[str, Moments]) -> None:
@@ -49,7 +49,7 @@ class ItemScaling:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Sequence[NDArray[np.float32]]]) -> "ItemScaling":
-        """Return the scaling of items by values of theirs, float32 (n_rows, ..., n_bins); rows of NaN do not count."""
+        """Return the scaling of items from their values, float32 (n_rows, ..., n_bins); rows of NaN do not count."""
         moments = {}
         for item, arrays in values.items():
             sums = ItemSums(arrays[0].shape[-1])
@@ -60,13 +60,13 @@ class ItemScaling:
         return cls(moments)
 
     def applied(self, item: str, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return rows of an item scaled, as a copy."""
+        """Return a scaled copy of rows of an item."""
         rows = rows.copy()
         self.apply(item, rows)
         return rows
 
     def apply(self, item: str, rows: NDArray[np.float32]) -> None:
-        """Scale rows of an item, float32 (n_rows, ..., n_bins), in place; of an item without clips nothing is changed."""
+        """Scale rows of an item, float32 (n_rows, ..., n_bins), in place; an item without clips is not scaled."""
         if item in self._statistics:
             mean, deviation = self._statistics[item]
             rows -= mean
@@ -74,7 +74,7 @@ class ItemScaling:
 
 
 def enrolment_of(items: "pd.Series[str]", durations_s: "pd.Series[float]", enrolment_s: float) -> NDArray[np.bool_]:
-    """Return which clips are the first of their item that together are so long or longer: bool (n_clips,).
+    """Return the first clips of each item whose total length is at least the enrolment: bool (n_clips,).
 
     Raises:
         SettingsError: The length of a clip is not known.
@@ -96,14 +96,14 @@ def scale_items(
     *,
     settings: FeatureSettings | None = None,
 ) -> ItemScaling:
-    """Return the scaling of the items of a store, each by its own clips; augmented copies are scaled and do not count.
+    """Return the scaling of the items of a store by their own clips; augmented copies are scaled, but do not count.
 
     Args:
         store: Of features.
-        fold: Which item is on which side; needed with `clips`.
-        clips: Which clips count, by side; of a side that is missing all do.
-        enrolment: Which clips scale the items of a side in place of those that count.
-        settings: Where ``padding = masked``, frames behind the ends of clips do not count.
+        fold: The sides of the items; needed with `clips`.
+        clips: The clips that count, by side; all clips of a side that is missing.
+        enrolment: The clips that scale the items of a side instead of those that count.
+        settings: With ``padding = masked``, frames after the ends of clips do not count.
 
     Raises:
         SettingsError: An item has a single clip, which would be scaled by itself, or its enrolment has no features.

@@ -15,17 +15,17 @@ def mixup_batch(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
     """Mix each example with a partner from the same batch: share * own + (1 - share) * partner's.
 
-    The share is drawn from Beta(alpha, alpha) for each example, as the method is written (Zhang et al., mixup: beyond empirical
-    risk minimization, ICLR 2018, eq. 1); the code of its authors draws one per batch, which makes noisier steps. Partners are a
-    random permutation of the batch, as in that code. Predictors, targets and weights are mixed by the same share. Where padding
-    is masked, the longer of the two clips continues by itself behind the end of the shorter one.
+    The share is drawn from Beta(alpha, alpha) for each example, as in the paper (Zhang et al., mixup: beyond empirical risk
+    minimization, ICLR 2018, eq. 1); the code of its authors draws one per batch, which makes noisier steps. Partners are a
+    random permutation of the batch, as in that code. Predictors, targets and weights are mixed with the same share. With masked
+    padding, only the longer of the two clips continues after the end of the shorter one.
 
     Args:
         predictors: float32 (n_examples, ...).
         targets: float32, one-hot (n_examples, n_classes) or numbers (n_examples, n_outputs).
-        weights: float32 (n_examples,), or None where all examples weigh the same.
+        weights: float32 (n_examples,), or None for equal weights.
         rng: Draws partners and shares.
-        alpha: Above 0. Small: most examples stay nearly themselves; 1: every share is as likely.
+        alpha: Above 0. With small values most examples hardly change; 1: all shares are equally likely.
 
     Returns:
         Predictors, targets and weights as new arrays of the same shapes and types.
@@ -57,7 +57,7 @@ def mixed_labels(
 
 
 def mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
-    """Return values (n_examples, ...) each of which has a share of its partner's."""
+    """Return values (n_examples, ...), each mixed with a share of its partner's."""
     mixture: NDArray[Any] = values[partners] - values
     mixture *= shares.reshape(-1, *(1,) * (values.ndim - 1))
     mixture += values

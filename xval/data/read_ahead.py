@@ -1,6 +1,6 @@
 """Read the next batches from disk while the current one trains.
 
-Keras's own `workers` are not usable: they begin an epoch before its order is drawn, and keep batches of an earlier order for
+Keras's own `workers` are not usable: they start an epoch before its order is drawn, and keep batches of an earlier order for
 the next epoch. With one worker, the default, only TensorFlow reads ahead.
 """
 
@@ -16,11 +16,11 @@ _BATCHES_AHEAD = 2
 
 
 class ReadAhead:
-    """The predictors of batches; a thread reads the next ones ahead, which changes nothing in the batches.
+    """The predictors of batches; a thread reads the next ones ahead, which does not change the batches.
 
     Args:
-        read: From positions to predictors; two threads may call it at a time.
-        enabled: Whether to read ahead: not worthwhile for what is in memory.
+        read: Function from positions to predictors; two threads may call it at the same time.
+        enabled: Whether to read ahead, which is of no use for examples in memory.
     """
 
     def __init__(self, read: Callable[[NDArray[np.int64]], NDArray[np.float32]], *, enabled: bool) -> None:
@@ -30,9 +30,9 @@ class ReadAhead:
         self._coming: dict[int, Future[NDArray[np.float32]]] = {}
 
     def predictors(self, batches: Sequence[NDArray[np.int64]], index: int) -> NDArray[np.float32]:
-        """Return the predictors of a batch, and have the next ones read.
+        """Return the predictors of a batch, and start reading the next ones.
 
-        ``batches`` are the positions of all of them, the same ones until `forget` is called.
+        ``batches`` has the positions of all batches, the same ones until `forget` is called.
         """
         if not self._enabled:
             return self._read(batches[index])
@@ -47,7 +47,7 @@ class ReadAhead:
         return self._read(batches[index]) if ready is None else ready.result()
 
     def forget(self) -> None:
-        """Drop what was read ahead, before batches or examples change; nothing is being read afterwards."""
+        """Stop reading and drop the batches that were read ahead, before batches or examples change."""
         with self._lock:
             for coming in self._coming.values():
                 coming.cancel()

@@ -1,8 +1,8 @@
-"""Read the predictors of a feature store from its file, or hold the store in memory for all folds and instances that use it.
+"""Read the predictors of a feature store from its file, or keep the store in memory for all folds and instances.
 
-Arrays in memory have all items one after the other, with examples as rows; the tables of the store are included. They are read
-once per process. A process holds the store of its present job, within a limit of memory, and perhaps that of the next one,
-which a thread reads while the present one trains.
+Arrays in memory have the examples of all items as rows, one item after the other, and the tables of the store are included.
+They are read once per process. A process keeps the store of its current job, within a memory limit, and possibly that of the
+next job, which a thread reads while the current one trains.
 """
 
 import threading
@@ -21,10 +21,10 @@ from xval.data.item_scaling import ItemScaling
 
 
 class StoreFiles:
-    """The predictors of a store on disk; several threads may read at a time, without mapping the file or leaving it open.
+    """The predictors of a store on disk; several threads may read at the same time; the file is neither mapped nor kept open.
 
-    The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many
-    items mapping is many times slower than plain reading.
+    The pages of a mapped file would count as memory of the process, and mapping is many times slower than reading for single
+    rows of many items.
     """
 
     def __init__(self, store: FeatureStore) -> None:
@@ -55,7 +55,7 @@ class StoreFiles:
 
 
 class _Identity(NamedTuple):
-    """A store as it is on disk, and how its features are scaled; one that is written again differs."""
+    """The identity of a store on disk, with the scaling of its features; it changes when the store is written again."""
 
     folder: str
     device: int
@@ -66,12 +66,12 @@ class _Identity(NamedTuple):
 
 
 class HeldStore:
-    """A store whose arrays are read into memory; nobody may write to them.
+    """A store with its arrays in memory, which are read-only.
 
     Attributes:
         store: The store, with its tables read.
         everything: The predictors of all items, float32 (n_examples, *example_shape), or (n_samples,) of waveforms.
-        targets: Those of all, int64 (n_examples,) or float32 (n_examples, *target_shape).
+        targets: The targets of all items, int64 (n_examples,) or float32 (n_examples, *target_shape).
     """
 
     def __init__(self, store: FeatureStore, scaling: ItemScaling | None = None) -> None:
@@ -87,12 +87,12 @@ class HeldStore:
             store.annotations  # noqa: B018
 
     def piece(self, first: int, stop: int) -> NDArray[np.float32]:
-        """Return some rows, as `StoreFiles.piece` does; a view."""
+        """Return a view of some rows, see `StoreFiles.piece`."""
         return self.everything[first:stop]
 
 
 class StoreMemory:
-    """The stores that a process holds: the present one, and the next. Several threads may ask at a time."""
+    """The stores in the memory of a process: the current one and the next. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -107,15 +107,15 @@ class StoreMemory:
             return [identity.folder for identity in self._held]
 
     def hold(self, store: FeatureStore, limit_mb: float, scaling: ItemScaling | None = None) -> HeldStore | None:
-        """Return a store in memory, and drop all others but the one that is preloaded for the next job.
+        """Return a store in memory, and drop all others except the one that is preloaded for the next job.
 
         Args:
             store: The store of the present job.
-            limit_mb: What the arrays of a store may take (MB).
-            scaling: How the features of each item are scaled; None: they stay as they are.
+            limit_mb: Largest size of the arrays of a store (MB).
+            scaling: The scaling of features by item; None: none.
 
         Returns:
-            The held store; None: it is larger.
+            The store in memory; None: it is larger than the limit.
         """
         identity = _identify(store.folder, scaling) if store_mb(store) <= limit_mb else None
         with self._lock:
@@ -127,7 +127,7 @@ class StoreMemory:
         return None
 
     def preload(self, store: FeatureStore, limit_mb: float) -> None:
-        """Read the store of the next job, if it is not larger than that."""
+        """Read the store of the next job if it is not larger than the limit."""
         identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
         with self._lock:
             self._next = identity
@@ -137,7 +137,7 @@ class StoreMemory:
                 self._read(identity, store)
 
     def _read(self, identity: _Identity, store: FeatureStore, scaling: ItemScaling | None = None) -> HeldStore:
-        """Return a held store; the first thread that asks reads it, others wait for it.
+        """Return a store in memory; the first thread reads it, others wait.
 
         Raises:
             _ReadElsewhereError: Another thread was reading it, and failed.
@@ -157,22 +157,22 @@ class StoreMemory:
         return held.result()
 
     def _drop(self) -> None:
-        """Forget the stores of earlier jobs; their memory is free when the last example of them is gone."""
+        """Drop the stores of earlier jobs, whose memory is freed when their last examples are gone."""
         for identity in self._held.keys() - {self._present, self._next}:
             del self._held[identity]
 
 
 class _ReadElsewhereError(Exception):
-    """The thread that was reading a store failed; a thread that waited for it reads the store itself, to raise the error."""
+    """The thread that was reading a store failed; a waiting thread then reads the store itself, to raise the error."""
 
 
 def store_mb(store: FeatureStore) -> float:
-    """Return what the predictors and targets of a store take in memory (MB)."""
+    """Return the size of the predictors and targets of a store in memory (MB)."""
     return (store.predictors().nbytes + store.targets().nbytes) / 2**20
 
 
 def _identify(folder: Path, scaling: ItemScaling | None = None) -> _Identity:
-    """Return what identifies a store; it changes when the store is written again."""
+    """Return the identity of a store, which changes when the store is written again."""
     about = (folder / layout.DESCRIPTION_NAME).stat()
     key = scaling.key if scaling else ""
     return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size, key)
@@ -182,14 +182,14 @@ _OF_THIS_PROCESS = StoreMemory()
 
 
 def hold(store: FeatureStore, limit_mb: float, scaling: ItemScaling | None = None) -> HeldStore | None:
-    """Return a store in the memory of this process, as `StoreMemory.hold` does."""
+    """Return a store in the memory of this process, see `StoreMemory.hold`."""
     return _OF_THIS_PROCESS.hold(store, limit_mb, scaling)
 
 
 def preload(folder: Path, limit_mb: float) -> None:
-    """Read the store of the next job, if it is not larger than that (MB), in a thread of the caller's.
+    """Read the store of the next job in the caller's thread, if it is not larger than the limit (MB).
 
-    Whatever is wrong with the store is not said here but by the job that uses it.
+    Errors of the store are ignored here, because the job that uses it raises them.
     """
     with suppress(Exception):
         _OF_THIS_PROCESS.preload(open_store(folder), limit_mb)

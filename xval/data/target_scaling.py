@@ -16,11 +16,11 @@ _SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # of what float32 holds o
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """What is between targets and numbers of mean 0 and standard deviation 1.
+    """The scaling of targets to mean 0 and standard deviation 1.
 
     Attributes:
-        mean: float32 (n_outputs,), in the unit of each target.
-        deviation: float32 (n_outputs,), its standard deviation over n, in the same unit; 1 for a target that does not vary.
+        mean: float32 (n_outputs,), the mean in the unit of each target.
+        deviation: float32 (n_outputs,), the standard deviation over n, in the same unit; 1 for a constant target.
     """
 
     mean: NDArray[np.float32]
@@ -28,7 +28,7 @@ class TargetScaling:
 
 
 def target_scaling(store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> TargetScaling:
-    """Return the mean and standard deviation of the targets of a regression over some items or clips (None: over all)."""
+    """Return mean and standard deviation of the targets of a regression over some items or clips (None: all)."""
     examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
     if clips is not None:
         examples = examples[examples["clip"].isin(clips)]

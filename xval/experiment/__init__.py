@@ -1,1 +1,1 @@
-"""What a script declares and what its command line does: check, make stores, run the jobs, print, refit."""
+"""Declaring and running experiments: check, make feature stores, run the jobs, print results, refit."""

@@ -1,4 +1,4 @@
-"""Choose the number of repeats for `fold_repeats = auto`, and say why: three where training is cheap, otherwise one."""
+"""Choose the number of repeats for `fold_repeats = auto` with a reason: three if training is cheap, otherwise one."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,16 +15,16 @@ from xval.settings.architectures import trains_network
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings, default_settings
 
-N_DEALS = 3
+N_REPEATS = 3
 MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
 
 
 def settle_fold_repeats(
     declaration: Declaration, overrides: Mapping[str, object], chosen: list[Instance], folder: ExperimentFolder
 ) -> tuple[Declaration, str]:
-    """Return the declaration with the number of repeats, and why; unchanged, with an empty text, where it is not `auto`.
+    """Return the declaration with the number of repeats, and the reason; unchanged, with an empty text, if it is not `auto`.
 
-    All instances that are declared decide, since they share the folds; those that are chosen, where others are wrong.
+    All declared instances decide because they share the folds, or only the chosen ones if others have errors.
 
     Raises:
         UsageError: There is no corpus, or it cannot be split.
@@ -59,7 +59,7 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     if most > MOST_TRAINED:
         return 1, f"because {trained}, more than {MOST_TRAINED}"
     try:
-        load_folds(folder, settings.model_copy(update={"fold_repeats": N_DEALS}))
+        load_folds(folder, settings.model_copy(update={"fold_repeats": N_REPEATS}))
     except FoldsError:
-        return 1, f"because the items cannot be split {N_DEALS} times"
-    return N_DEALS, f"because {trained}, at most {MOST_TRAINED}"
+        return 1, f"because the items cannot be split {N_REPEATS} times"
+    return N_REPEATS, f"because {trained}, at most {MOST_TRAINED}"

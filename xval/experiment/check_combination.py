@@ -1,4 +1,4 @@
-"""Check an instance that combines features before anything is trained; errors name what to fix.
+"""Check an instance that combines features before training; errors name the fix.
 
 Keras is not loaded here; whether models can be cut as requested is checked with all other models, in worker/check_models.py.
 """
@@ -24,9 +24,9 @@ from xval.training.combination.check_combined import check_files, check_made_for
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
-    """Check the folds to do of an instance that combines features, as `check_combined_models` does; others are not looked at.
+    """Check the open folds of an instance that combines features with `check_combined_models`.
 
-    Models that jobs of the same plan are going to write need not be there.
+    Models that jobs of the same plan will write need not exist yet.
     """
     if instance.settings.architecture != COMBINATION or not folds:
         return []
@@ -53,11 +53,11 @@ def check_combined_models(
     to_come: Mapping[Path, FeatureSettings] | None = None,
     counted: Clips = MappingProxyType({}),
 ) -> list[str]:
-    """Check what an instance needs: skops, fitting models that have seen nothing of what is tested, audio for basic features.
+    """Check the requirements of an instance: skops, suitable models that have not seen test data, audio for basic features.
 
-    `to_come` has the models that jobs of the same run will write before, by their resolved paths, with the feature settings of
-    their instances; `counted` the clips that count, by side. A warning is returned for each model of which is not known all
-    that it has seen.
+    `to_come` has the models that jobs of the same run will write first, by resolved path, with the feature settings of their
+    instances; `counted` has the clips that count, by side. Returns a warning for each model whose training data are not
+    completely known.
     """
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:

@@ -1,6 +1,6 @@
-"""Check an instance against its dataset, its folds and the files that it names, before any job runs; errors name what to fix.
+"""Check an instance against its dataset, its folds and the files that it names, before any job runs; errors name the fix.
 
-Values by themselves are checked when they are resolved (settings/), what only Keras knows in the process that will train
+Single values are checked when they are resolved (settings/), and what requires Keras in the process that will train
 (worker/check_models.py).
 """
 
@@ -41,15 +41,15 @@ from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.check_estimator import check_skops, check_training_items
 
-_IF_HEARD = (
+_IF_LEAKED = (
     "If it was trained on tested clips or speakers, the test scores are optimistically biased. Set pretrained_on to its "
     "training data; the results quote it."
 )
-_UNKNOWN_ORIGIN = f"its training data are not known. {_IF_HEARD}"
+_UNKNOWN_ORIGIN = f"its training data are not known. {_IF_LEAKED}"
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
+    """Check the features, models and folds of an instance; return warnings that do not prevent a run."""
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
     check_class_names(instance.settings.class_weights, corpus.class_names)
@@ -82,16 +82,16 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
 
 
 def describe_parts(planned: Plan, instance: Instance, parts: Mapping[JobKey, Fold]) -> list[str]:
-    """Return which items the conditions of an instance leave out, a line for each fold; `parts` as of `find_parts`."""
+    """Return the items that the conditions of an instance exclude, a line for each fold; `parts` is from `find_parts`."""
     folds = {fold.number: fold for fold in planned.folds.folds}
     left_out = (describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts)
     return [line for line in left_out if line]
 
 
 def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey, Fold]:
-    """Return what an instance uses of the fold of each of its jobs; empty where it uses all.
+    """Return the part of the fold that an instance uses in each of its jobs; empty if it uses all.
 
-    Conditions and shares that leave a side of a fold empty are refused.
+    Raises an error for conditions and shares that leave a side of a fold empty.
     """
     settings = instance.settings
     if not uses_part(settings):
@@ -106,7 +106,7 @@ def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey
 
 
 def check_features(corpus: Corpus, instance: Instance) -> None:
-    """Refuse feature settings that cannot be computed, or that a corpus of ready-made features cannot follow."""
+    """Raise an error for feature settings that cannot be computed, or that do not apply to ready-made features."""
     from preprocessing.features.extract import check_settings
 
     features = instance.settings.feature_settings()
@@ -148,7 +148,7 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
 
 
 def check_item_labels(corpus: Corpus, settings: Settings) -> None:
-    """Refuse one decision for each item where the clips of an item have different labels."""
+    """Raise an error for one decision per item if the clips of an item have different labels."""
     if settings.item_decision == "none":
         return
     index = corpus.index[~corpus.index["augmented"].astype(bool)]
@@ -163,7 +163,7 @@ def check_item_labels(corpus: Corpus, settings: Settings) -> None:
 
 
 def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
-    """Refuse frames of another length, or with another number of values, than those that a script has written."""
+    """Raise an error if frames differ in length or number of values from those that a script has written."""
     written = open_store(corpus.folder / "features" / CUSTOM).description
     rate_hz, n_values = written.sample_rate_hz, written.frame_samples
     if rate_hz and n_values and (sample_rate_hz, settings.frame_samples(sample_rate_hz)) != (rate_hz, n_values):
@@ -175,9 +175,9 @@ def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 
 
 def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
-    """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
+    """Raise an error, before features are made, for an unknown policy, and for frames or sequences that are too long.
 
-    Each recording has to have a frame, and one of them a sequence.
+    Each recording must have at least one frame, and one of them a sequence.
     """
     resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings.annotation_policy)
     used = corpus.index[corpus.index["clip"].isin(resolved)]
@@ -193,7 +193,7 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 
 
 def check_pretrained(settings: Settings) -> None:
-    """Refuse an embedder that is not there, and a name that no preset of an encoder has, before anything is said of either."""
+    """Raise an error for a missing embedder, and for an unknown name of an encoder preset."""
     if settings.features == "embedding":
         identify(settings.feature_settings())
     elif settings.encoder is not None and ":" not in settings.encoder:
@@ -201,7 +201,7 @@ def check_pretrained(settings: Settings) -> None:
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Refuse an embedder of xval that has seen test items of the folds; return a line where that is not known of one."""
+    """Raise an error for an embedder of xval that has seen test items of the folds; return a line if that is not known."""
     path = own_embedder(settings)
     if path is None:
         return _warn_of_foreign(settings, corpus_folder)
@@ -221,7 +221,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
 
 
 def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
-    """Return a line if an encoder from elsewhere was trained on the corpus, or if that is unknown and nobody vouches for it."""
+    """Return a line if a foreign encoder was trained on the corpus, or if that is unknown and not vouched for."""
     name = foreign_embedder(settings)
     verdict = judge_preset(name, corpus_folder) if name else None
     if name is None or (verdict is not None and verdict.state == "clean"):
@@ -233,14 +233,14 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
     if settings.pretrained_on:
         return []
     return [
-        f"possible leakage: {settings.pretrained} {name}: {verdict.reason + '. ' + _IF_HEARD if verdict else _UNKNOWN_ORIGIN}"
+        f"possible leakage: {settings.pretrained} {name}: {verdict.reason + '. ' + _IF_LEAKED if verdict else _UNKNOWN_ORIGIN}"
     ]
 
 
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
     """Check the initial model of each fold to be trained, as `find_initial_model` does; the faults of all folds in one message.
 
-    A line is returned for each model of which is not known all that it has seen.
+    Returns a line for each model whose training data are not completely known.
     """
     faults: dict[str, list[int]] = {}
     unknown = {}

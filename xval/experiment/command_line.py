@@ -29,7 +29,7 @@ _WIDTH_OF_FILES = 160
 
 
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
-    """Run an experiment script's command line; return the exit code."""
+    """Run the command line of an experiment script; return the exit code."""
 
     def run() -> int:
         command = _command(_parser(declaration).parse_all(arguments), declaration)
@@ -40,7 +40,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
 
 def make_wide_console(kind: type[VisibleConsole] = LastingConsole, *, quiet: bool = False) -> Console:
-    """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
+    """Return the console of a run: as wide as the terminal, wide for a file, and chosen by rich in a notebook."""
     console = kind(quiet=quiet)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
     if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
@@ -58,7 +58,7 @@ def _parser(declaration: Declaration) -> Parser:
 
 
 def add_arguments(parser: Parser) -> None:
-    """Declare what every script takes: ``python SCRIPT ...``, or ``xval run SCRIPT ...``."""
+    """Declare the arguments of all scripts: ``python SCRIPT ...``, or ``xval run SCRIPT ...``."""
     parser.add_argument(
         "positions",
         nargs="*",

@@ -85,29 +85,29 @@ def cross_validate(
 ) -> tuple[Results, Path | None]:
     """Prepare a corpus, cross-validate a network on it, and train a final model on all items.
 
-    A further call with other parameters adds an instance, which `Results.compare` compares with those before; one with the same
-    parameters trains nothing again.
+    A further call with other parameters adds an instance, which `Results.compare` compares with the earlier ones; a call with
+    the same parameters does not train again.
 
     Args:
-        source: A folder whose folders are the classes; a list of folders, each of which is a class; a table of clips, or a
-            DataFrame; see `preprocessing.prepare`. Or the name of a prepared corpus.
-        item_pattern: Of folders: a regular expression that finds the speaker (or whatever must not be on two sides of a split)
-            in the path of a file. None: folds are a random split over files.
-        labels: Of a list of folders: the class of each; None: their names.
+        source: A folder with a folder for each class; a list of such class folders; a table of clips, or a DataFrame; see
+            `preprocessing.prepare`. Or the name of a prepared corpus.
+        item_pattern: For folders, a regular expression that finds the speaker (or another item that must not be on two sides of
+            a split) in the path of a file. None: folds are a random split over files.
+        labels: For a list of folders, the class of each; None: their names.
         classes: Keep only the clips of these classes; None: all.
         similar_names: Whether speakers, or classes, that differ only in notation (1 and 01, spk_1 and spk-1) are one or
             several; None: an error.
-        dataset: Name of the corpus; None: the names of the folders (or their labels) and of the classes that are kept, or that
-            of the table. A DataFrame needs one.
-        gpu: A GPU, or ``cpu``; None: as config.ini says.
+        dataset: Name of the corpus; None: made from the names of the folders (or their labels) and of the chosen classes, or
+            the name of the table. Required for a DataFrame.
+        gpu: A GPU, or ``cpu``; None: the device in config.ini.
         refit: Train the final model. False: only the folds; `Results.refit` trains it later.
         quiet: Print nothing.
         **parameters: Any key of config.ini, features included, such as `architecture`, `num_folds`, `num_epochs`, `n_mels`; and
             any option of the architecture.
 
     Returns:
-        The results, with those of earlier calls; and the path of the final model, a .keras file, None without `refit`. Nothing
-        is left to test it: what to expect of it are the scores of the folds.
+        The results, including those of earlier calls; and the path of the final model, a .keras file, None without `refit`. No
+        data are left to test it: the scores of the folds estimate its performance.
 
     Raises:
         UsageError: Anything that you can fix; nothing has been trained.
@@ -171,7 +171,7 @@ def cross_validate(
 
 
 def name_of(sources: Sequence[str | Path]) -> str:
-    """Return what a dataset of folders or of a table is called where no name is given."""
+    """Return the default name of a dataset of folders or of a table."""
     names = [path.stem if path.is_file() else path.resolve().name for path in map(Path, sources)]
     more = len(names) - _MOST_NAMED
     joined = "_".join([*names[:_MOST_NAMED], *([f"{more}_more"] if more > 0 else [])])
@@ -179,7 +179,7 @@ def name_of(sources: Sequence[str | Path]) -> str:
 
 
 def open_prepared(name: str, data_folder: str | None = None) -> Corpus | None:
-    """Return the prepared corpus of a name; None: there is none."""
+    """Return the prepared corpus with this name; None: there is none."""
     folder = default_folder("data_folder") if data_folder is None else Path(data_folder)
     is_prepared = len(Path(name).parts) == 1 and (find_corpus_folder(name, folder) / INDEX_NAME).is_file()
     return open_corpus(name, folder) if is_prepared else None
@@ -193,7 +193,7 @@ def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, di
 def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit: bool) -> int:
     """Return the number of the instance that has these parameters already, or the next one.
 
-    With `refit` it is refused where no final model can be trained.
+    With `refit`, raises an error if no final model can be trained.
     """
     declaration = _declare(str(shared["dataset"]), shared, {1: own})
     (instance,) = resolve(declaration)

@@ -1,4 +1,4 @@
-"""`Experiment`: what a script or a notebook declares, with main() for the command line and run() for Python."""
+"""`Experiment`: the declaration of a script or notebook, with main() for the command line and run() for Python."""
 
 import builtins
 import sys
@@ -35,7 +35,7 @@ class Experiment:
     """A description and numbered instances, trained and tested on the same folds.
 
     Args:
-        description: One sentence on what the experiment asks; it is written next to the results.
+        description: One sentence on the question of the experiment; it is stored next to the results.
         **parameters: Parameters of all instances, over config.ini: `dataset`, `num_experiment`, `num_folds`, `task_type`,
             `experiment_folder`, `gpu_ID`, `overwrite_results`, `debug_mode`, `generator`, and any other key of config.ini.
 
@@ -62,7 +62,8 @@ class Experiment:
                 may stand for their names: ``{"optimizer": keras.optimizers.Adam(1e-3)}``.
 
         Raises:
-            SettingsError: The number is no whole number above 0, or already used in a script; parameters of another form.
+            SettingsError: The number is not a whole number above 0, or is already used in a script; the parameters have another
+                form.
         """
         where = f"{self._declaration.script}, instance {number}"
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -84,7 +85,7 @@ class Experiment:
 
     @property
     def declaration(self) -> Declaration:
-        """What the script says, as runs take it."""
+        """The declaration of the script for runs."""
         return self._declaration
 
     def __getitem__(self, number: int) -> dict[str, object]:
@@ -105,19 +106,19 @@ class Experiment:
         return len(self._declaration.instances)
 
     def grid(self, *unnamed: object, **values: Iterable[object]) -> list[int]:
-        """Add the product of values as further instances; comment_1 names what differs between them.
+        """Add an instance for each combination of values; comment_1 names the values that differ.
 
-        It leaves out what all of them share, unless an instance from elsewhere already has that comment.
+        The comment omits values that all of them share, unless another instance already has that comment.
 
         Args:
-            *unnamed: None: every parameter has a name.
-            **values: For each parameter the values that it takes.
+            *unnamed: Not allowed: every parameter has a name.
+            **values: The values of each parameter.
 
         Returns:
             The numbers of the new instances, from one above the highest so far.
 
         Raises:
-            SettingsError: A parameter has no values, a single text where a list is wanted, or no name; none is given.
+            SettingsError: A parameter has no values, a single text instead of a list, or no name; there is no parameter.
         """
         declared = self._declaration.instances
         used = {parameters.get("comment_1") for parameters in declared.values()}
@@ -138,25 +139,26 @@ class Experiment:
         pruning: Pruning = "median",
         **parameters: object,
     ) -> int:
-        """Add an instance whose folds each search for their own settings, by items that they do not test.
+        """Add an instance with a hyperparameter search in each fold, on items that the fold does not test.
 
-        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the scores of the
-        instance are nested: they estimate searching and training together. See docs/search.md.
+        Each fold tries `n_trials` settings, trains with the best ones, and tests. The scores of the instance are therefore
+        nested: they estimate search and training together. See docs/search.md.
 
         Args:
             space: For each setting `uniform`, `log_uniform`, `integers` or `choice`.
-            n_trials: How many settings each fold tries.
-            at_once: How many are suggested together, and may run at the same time in each fold.
-            inner_folds: 0: the validation items of the fold score a trial. 2 and more: all items that the fold does not test
-                are split into so many folds, and a trial is scored by the mean over them, which takes so many trainings.
-            pruning: ``median``, ``hyperband`` or ``none``: which trials are stopped early.
-            **parameters: What all trials share, as of any instance.
+            n_trials: Number of settings that each fold tries.
+            at_once: Number of trials that are suggested together, and may run at the same time in each fold.
+            inner_folds: 0: the validation items of the fold score a trial. 2 or more: all items that the fold does not test are
+                split into this number of folds, and the score of a trial is the mean over them, which requires as many
+                trainings.
+            pruning: ``median``, ``hyperband`` or ``none``: the method of stopping trials early.
+            **parameters: Parameters of all trials, as for any instance.
 
         Returns:
             The number of the new instance, one above the highest so far.
 
         Raises:
-            SettingsError: The space or another argument is wrong, or a setting is both searched and given.
+            SettingsError: The space or another argument is wrong, or a setting is both searched and fixed.
         """
         where = f"{self._declaration.script}, search"
         try:
@@ -182,27 +184,27 @@ class Experiment:
         take_over: bool = False,
         **parameters: object,
     ) -> "Results":
-        """Train and test the chosen instances where that is not done yet, and return the results.
+        """Train and test the chosen instances as far as they are not finished, and return the results.
 
-        What is finished is kept, so that running again is quick. A network or a loss that a notebook defines itself is written
-        as a module next to the results: workers are processes that do not know the notebook.
+        Finished jobs are kept, so running again is quick. A network or a loss that a notebook defines is written as a module
+        next to the results, because workers are processes that cannot access the notebook.
 
         Args:
             first: Number of the first instance; None: all instances.
-            last: Number of the last instance, included; None: only the first one.
-            gpu: A GPU or several, or ``cpu``; None: as config.ini says.
+            last: Number of the last instance (inclusive); None: only the first one.
+            gpu: A GPU or several, or ``cpu``; None: the device in config.ini.
             folds: Only these folds; None: all.
             quiet: Print nothing.
-            take_over: Go on with the results of another script, such as this one before it was renamed.
-            **parameters: Over everything else, as ``--set`` does: any key of config.ini, such as `workers`, `repeats`,
-                `executor`, `overwrite_results`, and any option of the architecture.
+            take_over: Continue with the results of another script, such as this one before it was renamed.
+            **parameters: Parameters that override all others, like ``--set``: any key of config.ini, such as `workers`,
+                `repeats`, `executor`, `overwrite_results`, and any option of the architecture.
 
         Returns:
-            The results of the experiment, with those of earlier runs.
+            The results of the experiment, including those of earlier runs.
 
         Raises:
             UsageError: Anything that you can fix: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
-            JobError: Jobs failed, and none of the chosen instances is done; in debug mode, the first one that failed.
+            JobError: Jobs failed and none of the chosen instances is done; in debug mode, the first failure.
 
         Warns:
             UserWarning: Some jobs failed; the others are done.
@@ -243,17 +245,17 @@ class Experiment:
         return results
 
     def folds(self, *, validation: ValidationSide = "train") -> ClipFolds:
-        """Return the folds that all instances share, as the `cv` of scikit-learn's functions.
+        """Return the folds that all instances share, as a `cv` for scikit-learn's functions.
 
-        They are those in the folder of the results, or, before the first run, those that it will write. Instances that use a
-        part of their folds (``train_where``, ``test_where``, ``train_fraction``) are not looked at.
+        They are the folds in the folder of the results, or, before the first run, those that it will write. Settings of
+        instances that use a part of their folds (``train_where``, ``test_where``, ``train_fraction``) are ignored.
 
         Args:
-            validation: Estimators of scikit-learn have no validation items. ``train``: these train too. ``leave_out``: they are
-                in neither side, so that an estimator trains on what a network of the experiment trains on.
+            validation: How to use validation items, which scikit-learn estimators do not need. ``train``: for training as well.
+                ``leave_out``: not at all, so that an estimator trains on the same items as a network of the experiment.
 
         Raises:
-            UsageError: A setting is wrong; the corpus is missing, or cannot be split so.
+            UsageError: A setting is wrong; the corpus is missing or cannot be split in this way.
 
         Example:
             >>> folds = experiment.folds()
@@ -271,10 +273,10 @@ class Experiment:
         return ClipFolds(plan, with_columns(corpus.index, corpus.folder), validation)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
-        """Run the command line of the script and exit with its code; at the prompt of Python, return to it.
+        """Run the command line of the script and exit with its code, except at Python's prompt.
 
         Args:
-            arguments: The arguments after the script's name; those of the process when omitted.
+            arguments: The arguments after the script's name; None: those of the process.
 
         Raises:
             SystemExit: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted, or 143 or 129.
@@ -289,12 +291,12 @@ def _as_list(numbers: int | Collection[int]) -> Collection[int]:
 
 
 def _script() -> Path | None:
-    """Return the script that runs; None in a notebook or a session, whose main module is no file."""
+    """Return the running script; None in a notebook or a session, whose main module is not a file."""
     return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
 
 
 def _relative(script: Path) -> str:
-    """Return the path of a script below the current folder, as its user typed it; only its name elsewhere."""
+    """Return the path of a script relative to the current folder; only its name if it is elsewhere."""
     path = script.resolve()
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else script.name
 
@@ -305,13 +307,13 @@ def combine_grid(
     """Return the parameters of each instance of a grid by its number; the arguments are those of `Experiment.grid`.
 
     Args:
-        unnamed: What was given without a name, which is refused.
-        values: For each parameter the values that it takes.
-        used: The comments of instances from elsewhere.
+        unnamed: Arguments without a name, which raise an error.
+        values: The values of each parameter.
+        used: The comments of other instances.
         first: The number of the first instance.
 
     Raises:
-        SettingsError: As of `Experiment.grid`.
+        SettingsError: As for `Experiment.grid`.
     """
     if unnamed or not values:
         received = f"received {unnamed[0]!r:.60}" if unnamed else "received none"
@@ -340,9 +342,9 @@ def comment_of(parameters: Mapping[str, object]) -> str:
 
 
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
-    """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
+    """Parse the older form of an instance, a list of ``'name="value"'`` texts, without executing it.
 
-    The values are Python literals; `where` is named in errors.
+    The values are Python literals; errors name `where`.
     """
     values: dict[str, object] = {}
     for text in assignments:

@@ -22,7 +22,7 @@ _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
 @contextmanager
 def derived_files(planned: Plan, console: Console) -> Iterator[None]:
-    """Write the derived files when the block ends, however it ends; what cannot be written is printed, not raised."""
+    """Write the derived files when the block ends in any way; print errors of writing instead of raising them."""
     has_ended = False
     try:
         yield
@@ -33,7 +33,7 @@ def derived_files(planned: Plan, console: Console) -> Iterator[None]:
 
 
 def renew(folder: ExperimentFolder, console: Console) -> None:
-    """Make the derived files anew, as at the end of a run; what is damaged or cannot be written is printed, not raised."""
+    """Make the derived files again, as at the end of a run; print damage and errors of writing instead of raising them."""
     try:
         print_damaged(rebuild.rebuild(folder), console)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the folds are there
@@ -41,11 +41,10 @@ def renew(folder: ExperimentFolder, console: Console) -> None:
 
 
 def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
-    """Write the page, if there is to be one; a run does not fail because of it.
+    """Write the page, if requested; its errors do not make a run fail.
 
-    A run that was interrupted leaves out audio and leakage audit, and that of a large experiment, which reads every model, is
-    always left out. A page without them is older than the workbook by its date, so that the next run, with nothing to do,
-    writes it again.
+    An interrupted run skips audio and leakage audit; the audit of a large experiment, which reads every model, is always
+    skipped. A page without them gets a date before that of the workbook, so that the next run writes it again.
     """
     page = planned.instances[0].settings.page
     if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
@@ -68,9 +67,9 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
 
 
 def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:
-    """Write the page of finished jobs anew, as at the end of a run; a failure is printed, not raised.
+    """Write the page of finished jobs again, as at the end of a run; print a failure instead of raising it.
 
-    None for the folder of corpora: as the settings say.
+    `data_folder` None: the folder of corpora in the settings.
     """
     n_jobs = sum(len(folder.jobs(number)) for number in folder.instances())
     _write(folder, PageRequest(data_folder=data_folder, with_audit=n_jobs <= _MOST_AUDITED, run="has ended"), console)
@@ -88,7 +87,7 @@ def _print_unwritten(folder: ExperimentFolder, error: Exception, console: Consol
 
 
 def _print_stale(name: str, error: Exception, command: str, console: Console) -> None:
-    """Print what is not up to date, why, and what writes it; the folds are there whatever it is."""
+    """Print which file is outdated, why, and the command that writes it."""
     reason = describe_refusal(error) if isinstance(error, OSError) and error.filename is not None else one_line(error)
     reason = reason.rstrip(".")
     remedy = f" All folds are kept. After fixing this: xval {command}" if command else ""
@@ -96,6 +95,6 @@ def _print_stale(name: str, error: Exception, command: str, console: Console) ->
 
 
 def print_damaged(damaged: Sequence[str], console: Console) -> None:
-    """Print what is damaged and left out of the derived files."""
+    """Print the damaged files that the derived files lack."""
     for line in damaged:
         console.print(f"excluded from the workbook: {line}", style="red", soft_wrap=True, markup=False)

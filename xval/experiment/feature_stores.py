@@ -1,4 +1,4 @@
-"""Make the feature store that an instance reads, with everything that training needs; show progress and skipped clips."""
+"""Make the feature store of an instance with everything that training needs; show progress and skipped clips."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +17,15 @@ from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
 
 SCALING = ("per_bin", "global")
-"""What normalization may be that scales by statistics of the features."""
+"""The values of normalization that scale by statistics of the features."""
 MOST_CHECKED_MB = 64 << 10
-"""Of a store whose checksums a run compares: a core takes 10 s for it, a slow disk some minutes."""
+"""Largest size of a store whose checksums a run compares: a core takes 10 s for it, a slow disk some minutes."""
 
 
 def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str) -> FeatureStore:
-    """Make the feature store of an instance, if it is not there, and check that its architecture can read it.
+    """Make the feature store of an instance, if it does not exist, and check that its architecture can read it.
 
-    Of a combination the basic features too. `where` is named in errors about settings: ``experiments/exp1.py, instance 3``.
+    For a combination, also make the basic features. Errors about settings name `where`: ``experiments/exp1.py, instance 3``.
     """
     from preprocessing.store.make import make_store
     from preprocessing.store.waveforms import example_shape, make_moments

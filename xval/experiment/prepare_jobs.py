@@ -1,4 +1,4 @@
-"""Write what must exist before any training (folds, settings, code, feature stores), and return the jobs to run."""
+"""Write the files that training requires (folds, settings, code, feature stores), and return the jobs to run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -38,10 +38,10 @@ def prepare_jobs(
     in_python: bool,
     notes: Sequence[str] = (),
 ) -> tuple[list[Job], Corpus]:
-    """Check the instances and write what their jobs read; return these and the corpus.
+    """Check the instances and write the files that their jobs read; return the jobs and the corpus.
 
-    The overrides are over everything else; `in_python`: advice names parameters of Python functions. `notes` are printed once
-    no settings can be wrong any more, with what the checks warn of.
+    `overrides` have precedence over all other settings; `in_python`: advice names parameters of Python functions. `notes` are
+    printed with the warnings after all settings have been checked.
     """
     from preprocessing.quality import cautions
 
@@ -98,7 +98,7 @@ def prepare_jobs(
 
 
 def _search_near_duplicates(corpus: Corpus, console: Console) -> None:
-    """Search for near-duplicates where preparing was killed, or the disk full, before it did: else no caution names them."""
+    """Search for near-duplicates if preparing did not because it was killed or the disk was full."""
     if corpus.is_custom or not corpus.audio_folder.is_dir() or read_across_items(corpus.folder, corpus.index_hash) is not None:
         return
     if corpus.index.loc[~corpus.index["augmented"], "audio_hash"].nunique() > MOST_COMPARED:
@@ -113,7 +113,7 @@ def _search_near_duplicates(corpus: Corpus, console: Console) -> None:
 
 
 def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -> None:
-    """Print each caution once; `in_python` as of `prepare_jobs`."""
+    """Print each caution once; `in_python` is as for `prepare_jobs`."""
     if not texts:
         return
     from preprocessing.quality import cautions
@@ -123,7 +123,7 @@ def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -
 
 
 def unused_folds(fold_strategy: str, corpus: Corpus) -> str:
-    """Return that folds or phases which the corpus brings along are not tested, and how they are; empty: nothing is unused."""
+    """Return a note if the corpus has folds or phases that are not used; empty: all are used."""
     clips = corpus.index[~corpus.index["augmented"].astype(bool)]
     given = next((column for column in ("fold", "phase") if column in clips and clips[column].notna().all()), None)
     if given is None or fold_strategy == "predefined":
@@ -135,7 +135,7 @@ def unused_folds(fold_strategy: str, corpus: Corpus) -> str:
 
 
 def cut_clips(planned: Plan) -> list[str]:
-    """Return what instances do not read of their clips, as a run says it; the corpus is read only where they may cut some."""
+    """Return a note on the parts of clips that instances do not read; the corpus is only read if clips may be cut."""
     cutting = [
         instance.settings.feature_settings()
         for instance in planned.instances
@@ -153,7 +153,7 @@ def cut_clips(planned: Plan) -> list[str]:
 
 
 def planned_item_word(planned: Plan) -> str:
-    """Return what an item is called before anything has run; the word for any where the corpus cannot be read."""
+    """Return the word for an item before the first run; a general word if the corpus cannot be read."""
     settings = planned.instances[0].settings
     try:
         corpus_word = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
@@ -163,9 +163,9 @@ def planned_item_word(planned: Plan) -> str:
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:
-    """Write settings.json of done instances that have lost it, or were called otherwise; return whether one was written.
+    """Write settings.json of done instances if it is missing or its comments have changed; return whether one was written.
 
-    Without the file they are in no table.
+    Without the file they are missing in tables.
     """
     done, is_restored = {key.instance for key in planned.done}, False
     for instance in planned.instances:
@@ -194,7 +194,7 @@ def _set_aside(planned: Plan, numbers: Sequence[int]) -> None:
 
 @contextmanager
 def _script(declaration: Declaration) -> Iterator[Path]:
-    """Yield the path of the script that declares the experiment; it is written for one that has none."""
+    """Yield the path of the script that declares the experiment, which is written if there is none."""
     if declaration.script_path:
         yield Path(declaration.script_path)
         return

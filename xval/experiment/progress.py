@@ -1,9 +1,9 @@
-"""What a user sees while jobs run: a live table with a line per worker, or plain lines where nothing can be updated.
+"""The display while jobs run: a live table with a line per worker, or plain lines where output cannot be updated.
 
-A terminal can, and a notebook with ipywidgets. A line has the epoch, the losses, and the validation scores that an epoch has:
-of the monitored metric, of the main metric of the table, and of the user's own. docs/progress.md describes it.
+Terminals and notebooks with ipywidgets show the table. A line has the epoch, the losses, and the validation scores of an epoch:
+the monitored metric, the main metric of the table, and the user's own metrics. See docs/progress.md.
 
-Each job is watched by a `JobLine`. Nothing else prints while jobs run.
+A `JobLine` observes each job. No other module prints while jobs run.
 """
 
 import time
@@ -37,7 +37,7 @@ _N_PARTS = 10  # lines of a run of more
 
 
 class JobProgress:
-    """The progress of a run; of a quiet one only failures, of one of many jobs a line for each only if it `is_verbose`."""
+    """The progress of a run: only failures if it is quiet; with many jobs, a line for each only if it `is_verbose`."""
 
     def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool, is_verbose: bool = False) -> None:
         self._console = console
@@ -68,7 +68,7 @@ class JobProgress:
             self._print_where_it_continues()
 
     def watch(self, job: Job, worker: int) -> "JobLine":
-        """Return what shows a job that a worker runs."""
+        """Return the line of a job that a worker runs."""
         return JobLine(self, job, worker)
 
     def print(self, line: str, style: str | None = None) -> None:
@@ -85,14 +85,14 @@ class JobProgress:
                 self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
 
     def time_left(self) -> str:
-        """Return how long the run takes yet; nothing while that is not known."""
+        """Return the remaining time of the run; empty while it is not known."""
         if self.n_ended == self.n_jobs:
             return "all jobs ended"
         now = time.monotonic()
         return describe_time_left(self._end.steady(self.pace.run_time_left(now), now))
 
     def end(self, key: JobKey, seconds: float, *, is_done: bool) -> None:
-        """Take note that a job has ended."""
+        """Count a job as ended."""
         now = time.monotonic()
         self.n_ended += 1
         self.pace.end(key, seconds, now, is_done=is_done)
@@ -100,7 +100,7 @@ class JobProgress:
 
     @property
     def has_line(self) -> bool:
-        """Whether the job that has just ended has a line: each one, or of many, where nothing is live, ten in all."""
+        """Whether to print a line for the job that has just ended: for each one, or ten in all of many without a table."""
         is_tenth = self.n_ended * _N_PARTS // self.n_jobs > (self.n_ended - 1) * _N_PARTS // self.n_jobs
         return not self.quiet and (self._says_each or (self._live is None and is_tenth))
 
@@ -124,12 +124,12 @@ class JobProgress:
 
 
 class JobLine(Observer):
-    """What the display says of one job.
+    """The display of one job.
 
     Attributes:
-        shown: Which values of an epoch its line shows.
-        values: Of its last epoch.
-        checkpoint: The path of its checkpoint, which need not be there.
+        shown: The values of an epoch that its line shows.
+        values: The values of its last epoch.
+        checkpoint: The path of its checkpoint, which may not exist.
     """
 
     def __init__(self, run: JobProgress, job: Job, worker: int) -> None:
@@ -149,12 +149,12 @@ class JobLine(Observer):
         return False
 
     def begin(self, job: Job) -> None:  # noqa: ARG002 - as of each observer
-        """Have a line in the table."""
+        """Add a line to the table."""
         self._run.lines[self._worker] = self
         self._run.pace.begin(self._worker, self.key, time.monotonic())
 
     def epoch(self, values: Mapping[str, float]) -> None:
-        """Show an epoch; where a fold takes minutes, say how long one takes: the second one, for the first compiles besides."""
+        """Show an epoch; if a fold takes minutes, print the time of the second epoch, because the first one also compiles."""
         self.values = values
         self._run.pace.end_epoch(self.key, int(values["epoch"]), time.monotonic())
         if values["epoch"] == 1:
@@ -166,19 +166,19 @@ class JobLine(Observer):
                 self.note(f"{describe_duration(epoch_s)} per epoch; all {n_epochs} of a fold take {longest}")
 
     def note(self, text: str) -> None:
-        """Print a note, once for an instance."""
+        """Print a note, only once for an instance."""
         note = f"instance {self.key.instance}: {text}"
         if note not in self._run.notes and not self._run.quiet:
             self._run.print(note)
         self._run.notes.add(note)
 
     def printed(self, line: str) -> None:
-        """Print what the user's own code has printed, behind the name of the job."""
+        """Print the output of the user's code after the name of the job."""
         if not self._run.quiet:
             self._run.print(f"{self.key}: {line}")
 
     def end(self, outcome: JobOutcome) -> None:
-        """Print what became of the job."""
+        """Print the outcome of the job."""
         run = self._run
         run.lines = {worker: line for worker, line in run.lines.items() if line.key != self.key}
         run.end(self.key, outcome.seconds, is_done=outcome.status == "done")
@@ -194,7 +194,7 @@ class JobLine(Observer):
             run.print(f"{count} failed: {outcome.error}", style="red")
 
     def _describe_test(self, outcome: JobOutcome) -> str:
-        """Return the main metric of the task and the further metrics of the instance as text; of a trial its score."""
+        """Return the main metric of the task and the further metrics of the instance as text; for a trial, its score."""
         if outcome.trial:
             return ", ".join(f"{name} {rounded(value)[0]}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self.settings.task.main_metrics[0], *self._metrics]
@@ -216,10 +216,10 @@ def describe_time_left(left: TimeLeft | None) -> str:
 
 @contextmanager
 def task_progress(console: Console, name: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far a task is: a bar on a terminal, nothing elsewhere or on a quiet console.
+    """Show the progress of a task: a bar on a terminal, nothing elsewhere or on a quiet console.
 
     Yields:
-        A function that takes (done, total), or None where nothing is shown.
+        A function of (done, total), or None if nothing is shown.
     """
     if console.quiet or not console.is_terminal:
         yield None

@@ -1,7 +1,7 @@
-"""Train the final model of an instance, on all items, as long as its folds chose.
+"""Train the final model of an instance on all items, for the number of epochs that its folds chose.
 
-It is a job like those of the folds, run on this machine, whose fold has no item to test. Its seed is derived as theirs are,
-with 0 for the number of the fold.
+It is a job like those of the folds, run on this machine, but its fold has no test item. Its seed is derived in the same way,
+with fold number 0.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -73,14 +73,14 @@ _TOO_GOOD = (
 
 @dataclass(frozen=True)
 class RefitRequest:
-    """What the user asks for.
+    """The user's request.
 
     Attributes:
         instance: Number of the instance; None: the one that the validation scores select.
-        epochs: How many to train; None: the median of the folds' best epochs.
-        gpu: The device; None: as the instance says.
-        data_folder: Where the corpora are; None: as the instance says.
-        overwrite: Replace a final model that is there.
+        epochs: Number of epochs; None: the median of the folds' best epochs.
+        gpu: The device; None: the one in the settings of the instance.
+        data_folder: The folder of corpora; None: the one in the settings of the instance.
+        overwrite: Replace an existing final model.
     """
 
     instance: int | None = None
@@ -91,7 +91,7 @@ class RefitRequest:
 
 
 def refit_instance(folder: ExperimentFolder, request: RefitRequest, console: Console) -> Path:
-    """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
+    """Train the final model of an instance unless it exists; return the path of its model.keras or model.skops."""
     number = _select(folder, console) if request.instance is None else request.instance
     instance = restore_instance(folder, number)
     with looking_in(instance.own_folders):
@@ -130,7 +130,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
 
 
 def _refit_networks(instance: Instance, request: RefitRequest, console: Console) -> None:
-    """Train the final models of the instances whose folds a combination reads, unless they are there."""
+    """Train the final models of the instances whose folds a combination reads, unless they exist."""
     if instance.settings.architecture != COMBINATION:
         return
     for place, number in dict.fromkeys(CombinationOptions.of(instance.options).instances_read()):
@@ -138,7 +138,7 @@ def _refit_networks(instance: Instance, request: RefitRequest, console: Console)
 
 
 def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
-    """Say which copies of the code modules of the user's own are read from, where these are gone."""
+    """Print which stored copies replace the user's modules that are missing."""
     places = (Path(place) for place in own_folders(instance.settings.own_modules()))
     copies = [str(place) for place in places if place.is_relative_to((folder.path / "code").resolve())]
     if copies:
@@ -165,7 +165,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
-    """Return the records of all folds and repeats, which must be there and have started from the models that are there now."""
+    """Return the records of all folds and repeats, which must exist and have used models that have not changed."""
     ran = open_results(folder).done(folder.jobs(instance.number))
     identities = {key: identity_of(instance, folds.hash_of(key.fold)) for key in ran}
     texts = (identities[key].code_changes(record) for key, record in ran.items())
@@ -198,7 +198,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
 
 
 def _find_executor(instance: Instance, request: RefitRequest, console: Console, n_workers: int = 1) -> RunJobs:
-    """Return what runs jobs on one device of this machine, in this process where the executor of the instance does so."""
+    """Return the executor for one device of this machine; it uses this process if the instance's executor does."""
     settings = instance.settings
     executor = find_executor("inline" if settings.executor == "inline" else "processes")
     device = (request.gpu or settings.gpu_ID).partition(",")[0]
@@ -224,7 +224,7 @@ def _make_job(
     request: RefitRequest,
     console: Console,
 ) -> tuple[Job, Corpus]:
-    """Return the job of the final model, when its feature stores and the copy of the code are there; and the corpus."""
+    """Make feature stores and the copy of the code; return the job of the final model, and the corpus."""
     settings = instance.settings
     corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
     if corpus.index_hash != folds.index_hash:
@@ -260,7 +260,7 @@ def _item_word(folder: ExperimentFolder, instance: int) -> str:
 
 
 class _FinalModelProgress(Observer):
-    """Shows how far the training of a final model is."""
+    """Shows the progress of the training of a final model."""
 
     def __init__(self, instance: int, console: Console, show_epoch: Callable[[int], None]) -> None:
         self._instance, self._console, self._show_epoch = instance, console, show_epoch
@@ -287,7 +287,7 @@ def _train(job: Job, n_epochs: int, run: RunJobs, console: Console, item: str) -
 
 
 def _print_close(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
-    """Print what there is now, what is known of it, and what to do with it."""
+    """Print the path of the model, what is known about it, and how to use it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
     item = _item_word(folder, instance.number)
     write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings, item)

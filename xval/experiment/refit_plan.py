@@ -1,4 +1,4 @@
-"""How the final model of an instance is trained, without validation items that say when to stop, and whether it is there."""
+"""Plan the training of a final model, which has no validation items for early stopping, and check whether it exists."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,12 +54,12 @@ _EXPECTED_NOTE = (
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the search on all items has chosen.
+    """The result of the search on all items.
 
     Attributes:
         job: The job of the final model with the settings of the best trial.
         best_epochs: The best epoch of that trial in each inner fold.
-        learning_rates: Of the epochs of that trial, for each inner fold.
+        learning_rates: The learning rates of the epochs of that trial, for each inner fold.
     """
 
     job: Job
@@ -75,9 +75,9 @@ def search_all_items(
     record_failure: Callable[[Job, JobOutcome], None],
     console: Console,
 ) -> Chosen:
-    """Search as in a fold. Trials are scored by the inner folds of all items; without any, by `validation_fraction` of them.
+    """Search as in a fold. Inner folds of all items score a trial; without them, `validation_fraction` of the items do.
 
-    The fold of the job has training items only. The nested scores of the folds estimate this too: a search and a
+    The fold of the job only has training items. The nested scores of the folds also estimate this procedure: search and
     training.
     """
     check_search([instance])
@@ -100,14 +100,14 @@ def search_all_items(
 def plan_refit(
     folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record], epochs: int | None, chosen: Chosen | None
 ) -> Refit:
-    """Return how to train: epochs, learning rates, and what the record says of both and of what to expect.
+    """Return the plan of the training: epochs, learning rates, and the entries of the record on both and on expected scores.
 
     Args:
-        folder: Of the experiment.
+        folder: Folder of the experiment.
         instance: The instance.
-        records: Of its folds.
-        epochs: Those that were asked for; None: the folds, or the search, choose.
-        chosen: By the search on all items; None: the instance is not searched.
+        records: The records of its folds.
+        epochs: The requested number of epochs; None: the folds, or the search, choose.
+        chosen: The result of the search on all items; None: the instance has no search.
     """
     finished = read_instance(folder, instance.number)
     if finished is None:
@@ -153,10 +153,10 @@ def plan_refit(
 def _classifier_settings(
     folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record]
 ) -> dict[str, Any] | None:
-    """Return the settings with the best mean score on the validation items of the folds, for the classifier behind networks.
+    """Return the settings with the best mean score on the validation items of the folds, for the classifier after networks.
 
-    None of a combination without networks, and of baselines: these search again, by leaving out some of all items. Behind
-    networks that says nothing, as the networks have been trained on all of them.
+    None for a combination without networks, and for baselines, which search again by leaving out some of the items. After
+    networks this would be misleading, because the networks have been trained on all items.
     """
     if instance.settings.architecture != COMBINATION:
         return None
@@ -188,7 +188,7 @@ def _read_grid(path: Path) -> "pd.DataFrame":
 def is_there(
     folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit, parameters: Mapping[str, object]
 ) -> bool:
-    """Return whether the final model is there, trained on these folds with these parameters; refuse one trained otherwise."""
+    """Return whether the final model exists; raise an error if it was trained with other folds or parameters."""
     record = folder.record(instance.number, ALL_ITEMS)
     if record is None:
         return False
@@ -214,9 +214,9 @@ def is_there(
 
 
 def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fold:
-    """Return the fold in which the items of all folds train, and none is left to validate or test.
+    """Return the fold in which all items train, and none is left for validation or test.
 
-    Items without a clip of train_where are left out; an instance that trains on a share of the items is refused.
+    Items without a clip of train_where are excluded; raises an error if an instance trains on a share of the items.
     """
     if settings.train_fraction < 1:
         raise SettingsError(
@@ -228,7 +228,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
-    """Refuse instances that read models of folds without a final form, and epochs for an architecture that has none."""
+    """Raise an error for instances that read fold models without a final model, and for epochs without a network."""
     where, initial = f"instance {instance.number}", instance.settings.start_model
     if instance.settings.architecture == COMBINATION:
         try:
@@ -245,15 +245,15 @@ def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> No
 
 
 def choose_epochs(best_epochs: Sequence[int]) -> int:
-    """Return the median of the folds' best epochs, to the nearest whole number; a half goes up."""
+    """Return the median of the folds' best epochs, rounded to the nearest whole number, halves up."""
     return max(1, math.floor(median(best_epochs) + 0.5))
 
 
 def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[Sequence[float]]) -> tuple[float, ...] | None:
-    """Return the learning rate of each epoch, where the schedule cannot say it without validation items.
+    """Return the learning rate of each epoch if the schedule cannot compute it without validation items.
 
-    That is the schedule `plateau`. Its rate in an epoch is the (lower) median of those that the folds had in that epoch; folds
-    that had stopped before count with their last rate, so that it never rises again. None where the schedule says it.
+    This is the schedule `plateau`. Its rate in an epoch is the (lower) median of the rates of the folds in that epoch; folds
+    that have stopped count with their last rate, so that it never increases. None for other schedules.
     """
     name = schedule_name(settings.schedule)
     if name in _SPANNING and epochs > settings.num_epochs:
@@ -267,13 +267,13 @@ def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[
 
 
 def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the geometric mean of the temperatures of the folds, found on their validation items; None if none has one."""
+    """Return the geometric mean of the temperatures of the folds, fitted to their validation items; None without any."""
     known = [record["temperature"] for record in records if record.get("temperature")]
     return geometric_mean(known) if known else None
 
 
 def median_thresholds(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Return for each label the median of the thresholds that validation items chose; none where a clip has one class."""
+    """Return the median of the thresholds that validation items chose, for each label; None if clips have one class."""
     known = [record["thresholds"] for record in records if "thresholds" in record]
     return {label: median([thresholds[label] for thresholds in known]) for label in known[0]} if known else {}
 
@@ -285,9 +285,9 @@ def describe_choice(
     refit: Refit,
     chosen: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return what the folds, or the search on all items, chose for the final model.
+    """Return the facts that the folds, or the search on all items, chose for the final model.
 
-    `epochs` are those that were asked for (None: the folds chose), `chosen` what the search chose (None: nothing searched).
+    `epochs` is the requested number (None: the folds chose), `chosen` the result of the search (None: no search).
     """
     called = f"Instance {instance.number}"
     if not refit.epochs:
@@ -316,7 +316,7 @@ def _list_values(values: Mapping[str, Any]) -> str:
 
 
 def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str, Any]]:
-    """Return what cross-validation estimates: of each metric the mean and the deviation over the folds, and their number.
+    """Return the estimates of cross-validation: mean and standard deviation over folds for each metric, and their number.
 
     The side is ``test`` or ``clip_test``.
     """

@@ -1,6 +1,6 @@
 """`Results`: a finished or unfinished experiment in Python, with its tables, comparisons, page and models.
 
-What the commands of ``xval`` write can be written from it.
+It can write the same files as the commands of ``xval``.
 """
 
 import warnings
@@ -31,7 +31,7 @@ from xval.settings.resolve import describe_numbers
 
 
 class Results:
-    """The results of an experiment, read anew whenever they are asked for.
+    """The results of an experiment, which are read again at each access.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``.
@@ -56,13 +56,13 @@ class Results:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """The table that a run ends with, as numbers: a row per instance; printed, the results show it as text.
+        """The table at the end of a run as numbers: a row per instance; printing the results shows it as text.
 
-        By instance (int64): is_selected (bool), comment_1, architecture, and for the validation score that ranks and each
-        main test score columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
+        By instance (int64): is_selected (bool), comment_1, architecture, and for the validation score that ranks and each main
+        test score columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
         test_accuracy_low and test_accuracy_high, its 95 % interval, and test_accuracy_chance: float64, NaN where undefined or
-        not known; then seconds, n_folds, n_folds_done, and leakage (text), what its models may have been trained on of what is
-        tested. `scores` has a row for each test score, and more of it.
+        not known; then seconds, n_folds, n_folds_done, and leakage (text), the test data that its models may have been trained
+        on. `scores` has a row for each test score with more details.
 
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
@@ -71,7 +71,7 @@ class Results:
 
     @property
     def jobs(self) -> pd.DataFrame:
-        """A row for each job that has ended; see `xval.load_jobs`."""
+        """A row for each ended job; see `xval.load_jobs`."""
         return load_jobs(self.folder)
 
     @property
@@ -81,7 +81,7 @@ class Results:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """Every test score by its name, with interval and chance; see `xval.load_scores`."""
+        """The test scores of all instances, with intervals and chance; see `xval.load_scores`."""
         return _without_warning(load_scores, self.folder)
 
     @property
@@ -91,7 +91,7 @@ class Results:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """The predictions of every finished fold; see `xval.load_predictions`, which reads those of only some instances."""
+        """The predictions of all finished folds; see `xval.load_predictions`, which can read only some instances."""
         return _without_warning(load_predictions, self.folder)
 
     @property
@@ -102,7 +102,7 @@ class Results:
 
     @property
     def best(self) -> int:
-        """The number of the instance that the validation scores select; test scores choose nothing.
+        """The number of the instance that the validation scores select; test scores are never used for this.
 
         Raises:
             ResultsError: No instance has a validation score.
@@ -115,7 +115,7 @@ class Results:
     def compare(
         self, *instances: int | str, baseline: int | str | None = None, metric: str | None = None, rope: float = 0.01
     ) -> Comparison:
-        """Compare instances with a baseline; see `xval.compare_instances`. Its ``table`` is a DataFrame."""
+        """Compare instances with a baseline; see `xval.compare_instances`. The ``table`` of the result is a DataFrame."""
         return compare_instances(self.folder, instances, baseline=baseline, metric=metric, rope=rope)
 
     def report(
@@ -126,17 +126,18 @@ class Results:
         explain: ExplainMethod | Literal["none"] | None = None,
         modules: Collection[str] = (),
     ) -> Path:
-        """Write report.html anew and return its path; what its derived files have to leave out is warned of.
+        """Write report.html again and return its path; warn of files that had to be skipped.
 
         Args:
             audio: Embed clips of the corpus.
             audit: Add the leakage audit.
-            explain: Add pictures of what the worst answers rest on; ``"none"``: without those that the page has.
-            modules: Your own modules with metrics or layers, which are imported, from where they were when the experiment ran.
-                No other code that came with the results runs.
+            explain: Add pictures that explain the worst predictions, by this method; ``"none"``: remove those that the page
+                has.
+            modules: Your modules with metrics or layers, which are imported from their folder at the time of the run. No other
+                code that came with the results runs.
 
         Raises:
-            ResultsError: No fold is finished, a file is damaged, or the page has what the new one would lack.
+            ResultsError: No fold is finished, a file is damaged, or the page has contents that the new one would lack.
         """
         with imports.reading_model(modules):
             for line in rebuild_if_stale(self._experiment):
@@ -152,17 +153,17 @@ class Results:
         overwrite: bool = False,
         quiet: bool = False,
     ) -> Path:
-        """Train a final model on all items, as ``xval refit`` does, and return the path of its .keras file.
+        """Train a final model on all items, like ``xval refit``, and return the path of its .keras file.
 
         Args:
-            instance: Its number; None: the best.
-            gpu: A GPU, or ``cpu``; None: as the experiment.
-            epochs: How many; None: as the folds chose.
-            overwrite: Replace one that is there.
+            instance: Number of the instance; None: the best one.
+            gpu: A GPU, or ``cpu``; None: the device of the experiment.
+            epochs: Number of epochs; None: chosen by the folds.
+            overwrite: Replace an existing final model.
             quiet: Print nothing.
 
         Raises:
-            UsageError: A fold is not done, or there is nothing to train on all items.
+            UsageError: A fold is not done, or the instance cannot be trained on all items.
             JobError: The training failed.
         """
         console = make_console()
@@ -175,11 +176,11 @@ class Results:
         """Load the models of an instance's folds, which predict together; see `xval.load_model`.
 
         Args:
-            instance: Its number; None: the best.
-            gpu: As of `xval.load_model`.
+            instance: Number of the instance; None: the best one.
+            gpu: As for `xval.load_model`.
 
         Raises:
-            ResultsError: There is no such instance, or it has no model that can be used.
+            ResultsError: There is no such instance, or it has no usable model.
         """
         number = self.best if instance is None else number_of("instance", instance)
         if number not in (numbers := self._experiment.instances()):
@@ -187,7 +188,7 @@ class Results:
         return load_model(self._experiment.instance_folder(number), gpu=gpu)
 
     def __repr__(self) -> str:
-        """Return the folder and, where a fold is finished, the table that a run ends with; ``*``: selected by validation."""
+        """Return the folder and, if a fold is finished, the table at the end of a run; ``*``: selected by validation."""
         name = f"Results({str(self.folder)!r})"
         if not self._has_scores():
             return name
@@ -211,7 +212,7 @@ class Results:
 
 
 def _without_warning(load: Any, folder: Path) -> pd.DataFrame:
-    """Load a table without a warning of missing folds each time: `Experiment.run` has warned, and `not_done` lists them."""
+    """Load a table without the warning of missing folds, which `Experiment.run` has given, and `not_done` lists."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*folds? not in the table", category=UserWarning)
         table: pd.DataFrame = load(folder)
@@ -219,10 +220,10 @@ def _without_warning(load: Any, folder: Path) -> pd.DataFrame:
 
 
 def report_failures(results: Results, numbers: Collection[int]) -> None:
-    """Warn of jobs of some instances that failed.
+    """Warn of failed jobs of some instances.
 
     Raises:
-        JobError: Nothing of the instances is done.
+        JobError: None of the instances has a finished job.
     """
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))

@@ -1,7 +1,7 @@
-"""Run an experiment: from what the script declares to the workbook.
+"""Run an experiment, from the declaration of the script to the workbook.
 
-Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are written. The run
-ends with a table and an exit code.
+A run first checks everything, then makes feature stores, runs the jobs with an executor, and writes derived files. It ends with
+a table and an exit code.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,18 +58,18 @@ from xval.settings.schema import Settings, default_settings
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the command line asked for.
+    """The request of the command line.
 
     Attributes:
         numbers: Instance numbers; None: all.
-        overrides: Parameters over everything else.
+        overrides: Parameters with precedence over all others.
         fold_numbers: Only these folds; None: all.
-        list_only, dry_run: Show the instances or the jobs, and end.
-        quiet: Print failures and the closing table only.
-        is_verbose: Print a line for each job that ends, also where there are many.
-        details: End with everything that is known, not only with three lines.
-        take_over: Go on with the results of another script, which are this one's from then on.
-        in_python: It was asked for by a Python function, whose parameters advice names.
+        list_only, dry_run: Only show the instances or the jobs.
+        quiet: Only print failures and the closing table.
+        is_verbose: Print a line for each ended job, even if there are many.
+        details: Print all details at the end, not only three lines.
+        take_over: Continue with the results of another script, which belong to this one from then on.
+        in_python: Whether a Python function made the request, so that advice names its parameters.
     """
 
     numbers: Sequence[int] | None = None
@@ -85,7 +85,7 @@ class RunRequest:
 
 
 class EndedRun(NamedTuple):
-    """The folder of some results, the instances that were run, what became of their jobs, and where all is printed."""
+    """The results folder, the instances of the run, the outcomes of their jobs, and the console."""
 
     folder: ExperimentFolder
     numbers: list[int]
@@ -94,10 +94,10 @@ class EndedRun(NamedTuple):
 
 
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
-    """Run the chosen jobs of an experiment that are not done yet, and print the table and the three lines.
+    """Run the chosen unfinished jobs of an experiment, and print the table and the three lines.
 
     Returns:
-        0, or 1 when some job failed.
+        0, or 1 if some job failed.
 
     Raises:
         UsageError: As of `run_jobs`.
@@ -108,11 +108,11 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
 
 
 def run_jobs(declaration: Declaration, command: RunRequest, console: Console) -> EndedRun | None:
-    """Run the chosen jobs that are not done yet; return what has ended, or None where they were only shown.
+    """Run the chosen unfinished jobs; return the outcome, or None if they were only shown.
 
     Raises:
         UsageError: Anything that the user can fix; nothing has been trained.
-        JobError: In debug mode, whatever the first failing job raised.
+        JobError: In debug mode, the error of the first failed job.
     """
     instances = resolve(declaration, command.numbers, command.overrides)
     if command.list_only:
@@ -180,7 +180,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
 
 
 def fitted_once(instances: Sequence[Instance]) -> str:
-    """Return which instances are fitted once in each fold, though repeats were asked for; empty: none."""
+    """Return a note on instances that are fitted only once in each fold although repeats were requested; empty: none."""
     once = [instance for instance in instances if count_repeats(instance.parameters) < instance.settings.repeats]
     if not once:
         return ""
@@ -190,7 +190,7 @@ def fitted_once(instances: Sequence[Instance]) -> str:
 
 
 def _check_backends(planned: Plan, declaration: Declaration) -> str:
-    """Refuse a backend that is not installed, before features are made for it; return which one stands in for the usual one."""
+    """Raise an error for a missing backend before features are made; return which one replaces the default backend."""
     numbers = {key.instance for key in planned.to_do}
     instances = [instance for instance in planned.instances if instance.number in numbers and instance.settings.uses_keras]
     for instance in instances:
@@ -204,7 +204,7 @@ def _check_backends(planned: Plan, declaration: Declaration) -> str:
 
 
 def _describe_changed_engine(planned: Plan) -> str:
-    """Return a line if xval itself has changed since finished jobs ran; nothing where their copy of the code is gone."""
+    """Return a line if xval itself has changed since finished jobs ran; empty if their copy of the code is gone."""
     codes = [str(record["code_hash"]) for record in open_results(planned.folder).done(planned.done).values()]
     changed = find_changed_copies(planned.folder.path / "code", codes)
     if not changed:
@@ -215,7 +215,7 @@ def _describe_changed_engine(planned: Plan) -> str:
 
 
 def _describe_changed_ranking(planned: Plan) -> str:
-    """Return a line if finished results are ranked by another metric from now on; their settings keep it."""
+    """Return a line if finished results are ranked by another metric from now on."""
     done = {key.instance for key in planned.done}
     now = {instance.number: instance.settings.rank_by for instance in planned.instances if instance.number in done}
     in_older = later_values(Settings)["rank_by"]
@@ -234,7 +234,7 @@ def _describe_changed_ranking(planned: Plan) -> str:
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
-    """Return what the jobs of a plan use of their folds, where that is not all."""
+    """Return the parts of folds that the jobs of a plan use, if not all."""
     parts: dict[JobKey, Fold] = {}
     for instance in planned.instances:
         if uses_part(instance.settings):
@@ -245,7 +245,7 @@ def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
 
 
 def results_folder(settings: Settings) -> ExperimentFolder:
-    """Return where the results of an experiment are or will be."""
+    """Return the present or future results folder of an experiment."""
     return ExperimentFolder(Path(settings.experiment_folder) / settings.dataset / f"experiment_{settings.num_experiment}")
 
 
@@ -257,7 +257,7 @@ def _run(
     observers: Sequence[Observer],
     first_lines: Sequence[str],
 ) -> list[JobOutcome]:
-    """Print the first lines once nothing is wrong, make what the jobs need, run them, and record those that fail."""
+    """Print the first lines after all checks, make the inputs of the jobs, run them, and record failures."""
     settings = planned.instances[0].settings
     executor = find_executor("inline" if settings.debug_mode else settings.executor)
     run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
@@ -309,7 +309,7 @@ def _run(
 def _observing(
     folder: ExperimentFolder, settings: Settings, numbers: Sequence[int], console: Console
 ) -> Iterator[list[Observer]]:
-    """Yield what extras let watch all jobs of a run; they are closed when its derived files are complete."""
+    """Yield the observers of extras for all jobs of a run; they are closed when its derived files are complete."""
     if settings.tracking != "none" and "tracking" not in shelf.offers("observer"):
         raise SettingsError(
             f"tracking={settings.tracking}: needs the extra 'tracking', but {shelf.FOLDER / 'tracking'} is missing. "
@@ -327,7 +327,7 @@ def _itself(observer: Observer, *_: object) -> Observer:
 
 
 def _end_replacing(planned: Plan) -> None:
-    """Delete replaced results that all have their successors."""
+    """Delete replaced results if all of them have successors."""
     folds = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():

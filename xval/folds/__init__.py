@@ -1,1 +1,1 @@
-"""Who trains, who validates and who is tested."""
+"""Folds: the items of training, validation and test."""

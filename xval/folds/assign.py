@@ -8,27 +8,27 @@ from typing import Literal
 import numpy as np
 
 Order = Literal["size", "blocks", "any"]
-"""In which order items are assigned: the largest first; the same, but shuffled within as many as there are groups; shuffled."""
+"""Orders of assigning items: the largest first; the same, shuffled within blocks of the number of groups; shuffled."""
 _NEAR = 0.5  # of the clips of an average item: whole items cannot be expected to fit better
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item as the splitters see it: its name and how many clips of each label (or stratum) it has."""
+    """An item for the splitters: its name and its number of clips of each label (or stratum)."""
 
     name: str
     labels: Counter[str]
 
     @property
     def n_clips(self) -> int:
-        """Number of its clips."""
+        """Number of clips of the item."""
         return self.labels.total()
 
 
 def assign_items(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
-    """Assign items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
+    """Assign items to groups of equal size (plus or minus one), with label counts as equal as a greedy choice allows.
 
-    By size, items of other sizes are assigned alike by every generator; the other orders are for further repeats.
+    With the order by size, the generator only affects items of equal size; the other orders are for further repeats.
     """
     positions = list(rng.permutation(len(items)))
     if order != "any":
@@ -49,7 +49,7 @@ def assign_items(items: Sequence[Item], n_groups: int, rng: np.random.Generator,
         return len(groups[group]) == size and sum(len(members) > size for members in groups) < n_larger
 
     def excess(group: int, item: Item) -> tuple[float, int]:
-        """Rise of the squared distance from equal shares, each label relative to its share; then the emptier group."""
+        """Increase of the squared distance from equal shares, each label relative to its share; then the smaller group."""
         rise = sum(
             ((filled[group][label] + count) / target[label] - 1) ** 2 - (filled[group][label] / target[label] - 1) ** 2
             for label, count in item.labels.items()
@@ -72,12 +72,12 @@ def draw(
     keep_labels: bool = False,
     before: Mapping[str, int] | None = None,
 ) -> set[str]:
-    """Draw items whose labels together are close to those of all; return their names.
+    """Draw items whose label distribution is close to that of all items; return their names.
 
-    Of items that fit within half an item's clips of the best, those come first that were drawn the fewest times `before`:
-    else the most average items are drawn each time. With `keep_labels` the last item that has a label is never drawn, and so
-    perhaps fewer than wanted; and those come first that bring the most labels that no drawn item has, because without an
-    example of a class most metrics say nothing. `rng` decides between items that fit equally well.
+    Among items whose fit is within half an item's clips of the best, those that were drawn the fewest times `before` come
+    first, because otherwise the most average items would be drawn each time. With `keep_labels` the last item with a label is
+    never drawn, so there may be fewer items than requested; and items with the most labels that no drawn item has come first,
+    because most metrics are undefined without an example of a class. `rng` breaks ties.
     """
     labels = sorted({label for item in items for label in item.labels})
     order = [items[position] for position in rng.permutation(len(items))]

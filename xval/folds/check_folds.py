@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refuse_lonely_labels(items: Sequence[Item]) -> None:
-    """Refuse labels that only one item has."""
+    """Raise an error for labels that only one item has."""
     owners: dict[str, list[str]] = defaultdict(list)
     for item in items:
         for label in item.labels:
@@ -29,7 +29,7 @@ def refuse_lonely_labels(items: Sequence[Item]) -> None:
 
 
 def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
-    """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
+    """Raise an error for a fold with an empty side, an item on two sides, or a test label without training clips."""
     for side in SIDES:
         if not getattr(fold, side):
             raise FoldsError(f"fold {fold.number} has no {side} items. Use fewer folds or more items.")
@@ -51,7 +51,7 @@ def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
 
 
 def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Sequence[Fold]) -> None:
-    """Refuse clips that share audio, under items that some fold puts on two sides."""
+    """Raise an error for clips that share audio if a fold has their items on two sides."""
     for kind, group in shared:
         first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
         for fold in folds:

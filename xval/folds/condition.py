@@ -1,7 +1,7 @@
 """Choose rows of a table by a condition such as ``language == "de" and age >= 60``.
 
-Nothing is executed: the text is read by Python's parser, and only names of columns, constants, comparisons, ``in``, ``and``,
-``or`` and ``not`` are allowed; there are no calls, no attributes and no subscripts.
+The text is parsed by Python's parser and never executed. Only names of columns, constants, comparisons, ``in``, ``and``, ``or``
+and ``not`` are allowed; calls, attributes and subscripts are not.
 """
 
 import ast
@@ -25,7 +25,7 @@ _Rows: TypeAlias = NDArray[np.bool_]
 
 _ALLOWED = "names of columns (`in backticks` where they have blanks), texts in quotes, numbers, == != < <= > >= in, and or not"
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
-"""A text that is a number; 007 is a name."""
+"""Pattern of texts that are numbers; 007 is a name."""
 _LONGEST = 1000
 _N_SHOWN = 200
 _N_OTHERS = 5
@@ -52,26 +52,26 @@ class Condition:
     text: str
 
     def __post_init__(self) -> None:
-        """Refuse a text that is no expression, or has something in it that is not allowed."""
+        """Raise an error for a text that is not an allowed expression."""
         try:
             self._check(self._parse()[0])
         except RecursionError as error:
             raise self._fault("it is nested too deeply") from error
 
     def choose(self, table: "pd.DataFrame") -> _Rows:
-        """Return which rows of a table satisfy the condition: bool (n_rows,).
+        """Return whether each row of a table satisfies the condition: bool (n_rows,).
 
-        A row without a value in a column satisfies no comparison with it, ``!=`` and ``not in`` included.
+        A row without a value in a column satisfies no comparison with it, including ``!=`` and ``not in``.
 
         Raises:
-            SettingsError: There is no such column, a text is compared with a number, or texts are put in an order of which some
-                are numbers.
+            SettingsError: There is no such column, a text is compared with a number, or texts are ordered although some are
+                numbers.
         """
         expression, names = self._parse()
         return self._evaluate(expression, table, names)
 
     def _parse(self) -> tuple[ast.expr, dict[str, str]]:
-        """Return the expression, and the columns that are in backticks by the names that stand for them."""
+        """Return the expression, and the columns in backticks by the names that replace them."""
         columns: dict[str, str] = {}
 
         def replace(match: re.Match[str]) -> str:
@@ -96,7 +96,7 @@ class Condition:
         return SettingsError(f"condition {shown!r}: {what}; allowed: {_ALLOWED}.")
 
     def _check(self, node: ast.expr) -> None:
-        """Refuse what is neither true nor false of a row."""
+        """Raise an error for an expression that is neither true nor false for a row."""
         match node:
             case ast.BoolOp():
                 for part in node.values:
@@ -178,7 +178,7 @@ class Condition:
         return chosen
 
     def _refuse_mixed(self, name: str, values: "pd.Series[Any]") -> None:
-        """Refuse a column of numbers and other texts: by their letters, 9 comes behind 10."""
+        """Raise an error for a column of numbers and other texts, because as texts 9 comes after 10."""
         texts = list(map(str, values.dropna()))
         others = list(dict.fromkeys(text for text in texts if not NUMBER.fullmatch(text)))
         if others and any(map(NUMBER.fullmatch, texts)):

@@ -17,12 +17,12 @@ ValidationSide = Literal["train", "leave_out"]
 
 
 class ClipFolds:
-    """The folds of an experiment, for the `cv` of scikit-learn's functions; `xval.Experiment.folds` makes them.
+    """The folds of an experiment as a `cv` for scikit-learn's functions; `xval.Experiment.folds` makes them.
 
     Attributes:
-        clips: The table of clips of the corpus, whose rows ``split`` gives: clip, path, item, label and whatever else is known.
-            X, y and groups are wanted in the order of this table.
-        validation: ``train``: clips of validation items train too; ``leave_out``: they are in neither side.
+        clips: The table of clips of the corpus, whose rows ``split`` yields: clip, path, item, label and further columns. X, y
+            and groups must have the order of this table.
+        validation: ``train``: clips of validation items are used for training as well; ``leave_out``: they are on neither side.
     """
 
     def __init__(self, plan: FoldPlan, clips: "pd.DataFrame", validation: ValidationSide = "train") -> None:
@@ -35,7 +35,7 @@ class ClipFolds:
         return f"<ClipFolds: {len(self._plan.folds)} folds of {len(self.clips)} clips, validation={self.validation!r}>"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - as scikit-learn calls it
-        """Return the number of folds, of all repeats together."""
+        """Return the number of folds of all repeats together."""
         return len(self._plan.folds)
 
     def split(
@@ -44,18 +44,18 @@ class ClipFolds:
         y: Any = None,
         groups: Any = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield the rows of `clips` that train and that are tested in each fold, int64 and ascending.
+        """Yield the training and test rows of `clips` for each fold: two int64 arrays, ascending.
 
-        Augmented copies train and are never tested, as in the experiment.
+        Augmented copies are only used for training, as in the experiment.
 
         Args:
-            X: Features of the clips, of which the number is looked at.
+            X: Features of the clips; only their number is checked.
             y: Labels of the clips, or another target.
-            groups: Items of the clips, which are known without.
+            groups: Items of the clips, which are not required.
 
         Raises:
-            FoldsError: There are not as many as clips; or they are the labels or items of the clips in another order, which
-                would put clips of one item on two sides.
+            FoldsError: The number of values differs from that of the clips, or labels or items have another order, which would
+                put clips of one item on two sides.
         """
         for name, values, column in (("X", X, ""), ("y", y, "label"), ("groups", groups, "item")):
             if values is not None:
@@ -67,7 +67,7 @@ class ClipFolds:
             yield np.flatnonzero(trains), np.flatnonzero(is_tested)
 
     def _check(self, name: str, values: Any, column: str) -> None:
-        """Refuse what cannot be in the rows of the clips."""
+        """Raise an error for values that cannot be in the order of the clips."""
         n_rows = values.shape[0] if hasattr(values, "shape") else len(values)
         how = "Put the clips in the order of the table experiment.folds().clips"
         if n_rows != len(self.clips):
@@ -82,7 +82,7 @@ class ClipFolds:
 
 
 def _is_reordered(values: NDArray[Any], column: list[str]) -> bool:
-    """Return whether values are those of a column in another order; whole numbers may stand for its texts."""
+    """Return whether values are those of a column in another order; whole numbers may replace its texts."""
     texts = values.astype(str).ravel().tolist()
     if texts == column or len(texts) != len(column):
         return False

@@ -1,8 +1,8 @@
 """Folds by a user's own function or splitter, by dotted path: ``fold_strategy = my_folds.split``.
 
-The path leads to a function of a table of items, or to something with scikit-learn's ``split(X, y, groups)``: an instance in
-the module, or a class that needs no arguments. It gives the test items of each fold, and may give those for validation and
-training. It is called twice and has to return the same.
+The path names a function of a table of items, or an object with scikit-learn's ``split(X, y, groups)``: an instance in the
+module, or a class without required arguments. It returns the test items of each fold, and optionally validation and training
+items. It is called twice and must return the same.
 """
 
 import sys
@@ -31,19 +31,19 @@ _WANTED = "expected a list in which each fold is {'test': items, 'validation': i
 
 
 def hash_source(path: str) -> str:
-    """Return sixteen hex digits of the module of a dotted path, and of the user's own modules that it imports."""
+    """Return a hash (sixteen hex digits) of the module of a dotted path, and of the user's modules that it imports."""
     module = definitions.find_module(path.rpartition(".")[0])
     return hash_code({module.name: module.file} | _own_files(path))
 
 
 def _own_files(path: str) -> dict[str, Path]:
-    """Return the files of the user's own behind a dotted path; none where its module is installed."""
+    """Return the user's files behind a dotted path; none if its module is installed."""
     return own_files([path.rpartition(".")[0]], known=PACKAGES)
 
 
 @contextmanager
 def naming(strategy: str) -> Iterator[None]:
-    """Make any error about folds of the user's own part a `FoldsError` of one line with its name; nothing for other names."""
+    """Turn any error of a user's splitter into a `FoldsError` of one line with its name; do nothing for built-in strategies."""
     if not definitions.is_dotted(strategy):
         yield
         return
@@ -56,12 +56,12 @@ def naming(strategy: str) -> Iterator[None]:
 
 
 def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> "pd.DataFrame":
-    """Return a row per item, in the order of their names.
+    """Return a table with a row per item, sorted by name.
 
     Returns:
-        item: text; clips: int64, how many; duration_s: float64, of all its clips (s). Of numbers, label or label:<name>: their
-        mean. Of other labels clips:<label>: int64, how many clips have it. And each other column that is the same for all
-        clips of every item, the label itself among them.
+        item: text; clips: int64, number of clips; duration_s: float64, of all its clips (s). For numbers, label or
+            label:<name>: their mean. For other labels clips:<label>: int64, number of clips with the label. Also each column,
+            including the label, that has one value for all clips of every item.
     """
     import pandas as pd
 
@@ -84,12 +84,12 @@ def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers:
 
 
 def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> list[Split]:
-    """Return the folds that a part of the user's own makes.
+    """Return the folds of a user's splitter.
 
     Raises:
-        FoldsError: It is no splitter; its answer is no list of folds, names what is no item, has an item on two sides, does
-            not test each item once in several folds, or is another when it is asked again.
-        Exception: Whatever the user's code raises.
+        FoldsError: It is not a splitter; its result is not a list of folds, has unknown items, has an item on two sides, does
+            not test each item once in several folds, or differs at the second call.
+        Exception: Any error of the user's code.
     """
     answers = [
         _ask_for_clips(part.split, index) if hasattr(part, "split") else _ask_for_items(part, index, items, has_numbers)
@@ -104,7 +104,10 @@ def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has
 
 
 def _load(path: str) -> Any:
-    """Return what a path leads to, as its source is now: a notebook may have loaded it before; of a class a new object."""
+    """Return the object of a path from its current source, because a notebook may have loaded it before.
+
+    For a class, a new instance.
+    """
     files = _own_files(path)
     names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files}
     for file in files.values():
@@ -139,7 +142,7 @@ def _ask_for_items(
 
 
 def _read_fold(fold: object, number: int) -> Split:
-    """Return the test items of a fold, and those that validate where they are given."""
+    """Return the test items of a fold, and its validation and training items if the splitter returns them."""
     sides: Sequence[object] = (fold,)
     if isinstance(fold, Mapping):
         if "test" not in fold or set(fold) - {"test", "validation"}:
@@ -156,7 +159,7 @@ def _read_fold(fold: object, number: int) -> Split:
 
 
 def _ask_for_clips(split: Callable[..., Iterable[tuple[Any, Any]]], index: "pd.DataFrame") -> list[Split]:
-    """Return the folds of scikit-learn's ``split``, which gets clips, their labels, and their items as groups."""
+    """Return the folds of scikit-learn's ``split``, called with clips, their labels, and their items as groups."""
     owners = index["item"].astype(str).to_numpy()
     targets = [column for column in index.columns if column.startswith("label")]
     labels = index[targets[0] if len(targets) == 1 else targets].to_numpy()
@@ -186,7 +189,7 @@ def _positions(side: object, number: int, n_clips: int) -> np.ndarray:
 
 
 def _check(splits: Sequence[Split], names: Collection[str]) -> None:
-    """Refuse unknown items, an item on two sides, and, in several folds, one that is not tested exactly once."""
+    """Raise an error for unknown items, an item on two sides, and, with several folds, an item that is not tested once."""
     if not splits:
         raise FoldsError(f"it returned no fold; {_WANTED}.")
     known = frozenset(names)

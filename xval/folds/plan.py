@@ -24,7 +24,7 @@ _NAMES_OF_SCIKIT_LEARN = {
 
 
 def _read_strategy(value: object) -> object:
-    """Return the name of a strategy, also for scikit-learn's name; raise an error for what is neither one nor a dotted path."""
+    """Return the name of a strategy, also for scikit-learn's name; raise an error for an unknown name."""
     name = value if isinstance(value, str) else ""
     name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
     if name not in get_args(Strategy) and not definitions.is_dotted(name):
@@ -38,10 +38,10 @@ class Fold:
     """One split of the items.
 
     Attributes:
-        number: From 1.
-        training: Items that train, sorted.
-        validation: Items that choose the best epoch, sorted.
-        test: Items that are tested, sorted.
+        number: Number of the fold, from 1.
+        training: Training items, sorted.
+        validation: Validation items, which choose the best epoch, sorted.
+        test: Test items, sorted.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Fold:
 
 
 class FoldSettings(SettingsModel):
-    """How the items of a corpus are put into folds."""
+    """The settings of assigning the items of a corpus to folds."""
 
     num_folds: Annotated[PositiveInt, RUN | Scope.FOLDS] = Field(
         5, description="Number of folds (ignored by leave_one_out, holdout, predefined and your own strategy)."
@@ -94,9 +94,9 @@ class FoldSettings(SettingsModel):
     )
 
     def as_written(self, task_type: str) -> dict[str, object]:
-        """Return these settings as folds.json has them, with the task, which decides how labels are counted.
+        """Return these settings for folds.json, with the task, which determines how labels are counted.
 
-        One repeat is not written, so that folds.json is the same as before there were several.
+        A single repeat is not written, so that folds.json is the same as in versions without repeats.
         """
         named = {name: value for name, value in self.model_dump().items() if name != "fold_repeats" or value != 1}
         return named | {"task_type": task_type}
@@ -104,7 +104,7 @@ class FoldSettings(SettingsModel):
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """All folds of an experiment, of one repeat of the items or of several.
+    """All folds of an experiment, for one or several repeats of the cross-validation.
 
     Attributes:
         folds: In the order of their numbers; the second repeat continues with the number after the last fold of the first.
@@ -118,12 +118,12 @@ class FoldPlan:
 
     @property
     def n_fold_repeats(self) -> int:
-        """How many times the items are assigned to folds."""
+        """The number of repeats of the cross-validation."""
         return int(self.settings.get("fold_repeats", 1))  # type: ignore[call-overload, no-any-return]
 
     @property
     def folds_by_repeat(self) -> tuple[tuple[Fold, ...], ...]:
-        """The folds of each repeat, which has as many as the others."""
+        """The folds of each repeat; all repeats have the same number."""
         size = -(-len(self.folds) // self.n_fold_repeats)
         return tuple(self.folds[start : start + size] for start in range(0, len(self.folds), size))
 
@@ -136,19 +136,19 @@ class FoldPlan:
         return {fold.number: fold_repeat for fold_repeat, folds in enumerate(self.folds_by_repeat, start=1) for fold in folds}
 
     @cached_property
-    def deal_hashes(self) -> tuple[str, ...]:
-        """The hash of each repeat, as its records have it; further repeats do not change it."""
+    def repeat_hashes(self) -> tuple[str, ...]:
+        """The hash of each repeat, which its records have; further repeats do not change it."""
         return tuple(self._hash(folds) for folds in self.folds_by_repeat)
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hex digits of all folds and of the corpus index; with a single repeat, the hash of that repeat."""
+        """The hash (sixteen hex digits) of all folds and the corpus index; with a single repeat, the hash of that repeat."""
         return self._hash(self.folds)
 
     def hash_of(self, number: int) -> str:
         """Return the hash of the repeat of a fold; empty: there is no such fold."""
         fold_repeat = self.fold_repeat_of(number)
-        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
+        return self.repeat_hashes[fold_repeat - 1] if fold_repeat else ""
 
     def _hash(self, folds: Sequence[Fold]) -> str:
         content = dumps([[asdict(fold) for fold in folds], self.index_hash], sort_keys=True)

@@ -12,7 +12,7 @@ SIDES = ("training", "validation", "test")
 
 
 class Split(NamedTuple):
-    """The items that a fold tests; those that validate (empty: they are drawn) and train (None: the rest), if that is given."""
+    """The test items of a fold, its validation items (empty: they are drawn) and its training items (None: the rest)."""
 
     test: frozenset[str]
     validation: frozenset[str] = frozenset()
@@ -20,7 +20,7 @@ class Split(NamedTuple):
 
 
 def read_predefined(index: "pd.DataFrame") -> list[Split]:
-    """Return the folds of the column fold (each number is tested once), or the one fold of the column phase with all its sides.
+    """Return the folds of the column fold (one for each number), or the single fold of the column phase with all sides.
 
     The index has a row per clip.
     """

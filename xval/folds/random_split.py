@@ -1,6 +1,6 @@
-"""Detect that folds over items are a random split over clips, because nearly all items have a single clip, and say so.
+"""Detect and describe folds over items that are a random split over clips, because nearly all items have a single clip.
 
-Preparing and the audit show the sentence; the findings of a run use its beginning.
+Preparing and the audit show the whole sentence; the findings of a run use its beginning.
 """
 
 from collections.abc import Collection
@@ -9,18 +9,19 @@ from xval.base.errors import counted
 
 
 def is_random_split(n_clips: Collection[int]) -> bool:
-    """Return whether more than half of the clips are the only clip of their item, so that folds part single clips.
+    """Return whether more than half of the clips are the only clip of their item, so that folds split single clips.
 
-    `n_clips` are those of each item. One item with two clips among a hundred with one changes nothing.
+    `n_clips` has the number of clips of each item. A few items with two clips do not change the result.
     """
     return 2 * _count_alone(n_clips) > sum(n_clips)
 
 
 def describe_random_split(n_clips: Collection[int], how: str = "--item-pattern, or a column item") -> str:
-    """Return what is known of folds over items most of which have one clip; empty: most clips share their item with others.
+    """Return sentences on folds over items if most items have one clip; empty: most clips share their item with others.
 
-    That these clips share a speaker is not known: 60 speakers with one clip each are a split over speakers. So it is the counts
-    that are said, and what follows if there are fewer speakers than items. `how` names what tells which clips belong together.
+    It is not known whether these clips share speakers: with 60 speakers with one clip each, the folds are a split over
+    speakers. Therefore the sentences state the counts, and the consequence if there are fewer speakers than items. `how` names
+    the option that defines which clips belong together.
     """
     counts = count_lone_clips(n_clips)
     if not counts:
@@ -32,7 +33,10 @@ def describe_random_split(n_clips: Collection[int], how: str = "--item-pattern, 
 
 
 def count_lone_clips(n_clips: Collection[int], item: str = "item") -> str:
-    """Return how many items have one clip, where that are most clips; else nothing. `item` is the word for one."""
+    """Return the number of items with one clip in words, if these are most clips; else empty.
+
+    `item` is the word for an item.
+    """
     if not is_random_split(n_clips):
         return ""
     n_alone = _count_alone(n_clips)
@@ -42,5 +46,5 @@ def count_lone_clips(n_clips: Collection[int], item: str = "item") -> str:
 
 
 def _count_alone(n_clips: Collection[int]) -> int:
-    """Return how many items have a single clip, which are as many clips."""
+    """Return the number of items with a single clip, which is also the number of these clips."""
     return sum(number == 1 for number in n_clips)

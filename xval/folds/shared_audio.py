@@ -1,4 +1,4 @@
-"""Find clips of different items that share audio, so that they must not be on two sides of a fold.
+"""Find clips of different items that share audio and therefore must not be on two sides of a fold.
 
 Groups are identical audio, overlapping segments of one file, or copies of one clip.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFrame"]]:
-    """Yield groups of clips of two or more items that share audio: what they share, and the rows of the index.
+    """Yield groups of clips of two or more items that share audio: the kind of sharing, and the rows of the index.
 
     The index has a row per clip: clip, item, source_clip, audio_hash, and path, start_s, end_s where there are files.
     """
@@ -33,7 +33,7 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
 
 
 def find_shared_files(index: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
-    """Yield the clips of each file of which several items have segments; the index has clip, item, path and augmented."""
+    """Yield the clips of each file with segments of several items; the index has clip, item, path and augmented."""
     if "path" not in index:
         return
     own = index[~index["augmented"].astype(bool) & (index["path"].fillna("") != "")]
@@ -43,19 +43,19 @@ def find_shared_files(index: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
 
 
 def describe_shared_file(group: "pd.DataFrame") -> str:
-    """Return ``segments of the file 'a.wav' are under the items 'anna' and 'ben'``, of many items the first two."""
+    """Return ``segments of the file 'a.wav' are under the items 'anna' and 'ben'``, with the first two of many items."""
     items = sorted(map(str, group["item"].unique()))
     more = f" and {len(items) - 2} more" if len(items) > 2 else ""
     return f"segments of the file '{group['path'].iloc[0]}' belong to the items '{items[0]}' and '{items[1]}'{more}"
 
 
 def find_tested(pairs: "pd.DataFrame", fold: Fold, clips: Mapping[str, Collection[str]]) -> list[str]:
-    """Return the tested clips of a fold that nearly equal one that trains or validates, sorted.
+    """Return the test clips of a fold that are near-duplicates of a training or validation clip, sorted.
 
     Args:
-        pairs: With the columns clip, item, other_clip, other_item.
+        pairs: Table with the columns clip, item, other_clip, other_item.
         fold: The fold.
-        clips: Those that count, by side; of a side that is missing all do.
+        clips: The clips that count, by side; all clips of a side that is missing.
     """
     items = {side: set(getattr(fold, side)) for side in SIDES}
 
@@ -74,7 +74,7 @@ def find_tested(pairs: "pd.DataFrame", fold: Fold, clips: Mapping[str, Collectio
 
 
 def _first_sources(index: "pd.DataFrame") -> list[str]:
-    """Return for each clip its original, also of a copy of a copy; a clip that is no copy is its own."""
+    """Return the original of each clip, also for a copy of a copy; a clip that is not a copy is its own original."""
     pairs = zip(index["clip"], index["source_clip"], strict=True)
     sources = {clip: source for clip, source in pairs if isinstance(source, str)}
     originals = []
@@ -88,7 +88,7 @@ def _first_sources(index: "pd.DataFrame") -> list[str]:
 
 
 def _overlaps(index: "pd.DataFrame") -> list[str]:
-    """Return a name for each run of clips that overlap in one file; empty where there is no file."""
+    """Return a name for each group of clips that overlap in one file; empty without a file."""
     if "path" not in index:
         return [""] * len(index)
     begins, ends = index["start_s"].fillna(0.0), index["end_s"].fillna(math.inf)

@@ -1,6 +1,6 @@
 """Find columns of a dataset whose values several items share, such as the speaker of several sessions.
 
-Folds over whole items do not keep such values apart.
+Folds over whole items may put such a value on two sides.
 """
 
 import re
@@ -20,20 +20,20 @@ _WHO = re.compile(
     r"individuals?|animals?|birds?|clients?|donors?|users?|talkers?|readers?|performers?|players?)([\W_\d]|ids?|names?|codes?|no|nr|num|$)",
     re.IGNORECASE,
 )
-"""Columns that name who speaks: that one of them trains and is tested is a leak, not a condition such as a dialect."""
+"""Names of columns that identify the speaker: a shared value is leakage, not a condition such as a dialect."""
 _FEWEST_VALUES = 3  # two are such as gender
 _LEAST_RATIO = 2  # of values to the items of one: fewer are conditions, such as a dialect that many speakers have
 
 
 class SharedColumn(NamedTuple):
-    """A column with one value for each item, of which most values have several items.
+    """A column with one value per item, most values of which have several items.
 
     Attributes:
-        column: Its name.
-        n_values: Of all items.
-        n_items: That have a value.
-        fixes_label: All clips of each of its values have one label, so that a model which knows the value knows the label.
-        is_who: By its name it tells who speaks.
+        column: Name of the column.
+        n_values: Number of different values.
+        n_items: Number of items with a value.
+        fixes_label: Whether all clips of each value have one label, so that a model that recognises the value knows the label.
+        is_who: Whether the column identifies the speaker, by its name.
     """
 
     column: str
@@ -44,7 +44,7 @@ class SharedColumn(NamedTuple):
 
     @property
     def is_leak(self) -> bool:
-        """Whether a score can be that of a model which recognises who speaks."""
+        """Whether a model that recognises the speaker could reach the score."""
         return self.fixes_label and self.is_who
 
     def describe(self, item: str = ITEM) -> str:
@@ -54,19 +54,19 @@ class SharedColumn(NamedTuple):
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """Advice on the column."""
         return f"Make '{self.column}' the item (--item {self.column}) to test on unseen ones, and run again"
 
 
 def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[SharedColumn]:
-    """Return the columns that may name what must stay on one side of a fold, though the items are smaller.
+    """Return the columns that may name units larger than items, which must stay on one side of a fold.
 
-    Left out are another name of the label or a group of labels; measured numbers, such as an age; and columns with few values
-    for the number of items, such as gender or dialect, unless their name tells who speaks.
+    Excluded are other names of the label or groups of labels; measured numbers, such as an age; and columns with few values for
+    the number of items, such as gender or dialect, unless they identify the speaker by their name.
 
     Args:
-        clips: Without augmented copies: item, label or ``label:<name>``, and further columns.
-        names: Of the further columns.
+        clips: The clips without augmented copies: item, label or ``label:<name>``, and further columns.
+        names: Names of the further columns.
     """
     targets = [str(column) for column in clips.columns if column == "label" or str(column).startswith("label:")]
     found = []
@@ -90,7 +90,7 @@ def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[Sha
 
 
 def first_on_two_sides(clips: "pd.DataFrame", column: str, folds: Sequence[Fold]) -> int | None:
-    """Return the number of the first fold that tests a value of a column which trains or validates too; None: there is none."""
+    """Return the number of the first fold with a value of a column in test and in training or validation; None: no fold."""
     values = clips[clips[column].notna()].groupby("item")[column].first().to_dict()
     for fold in folds:
         side_values = {side: {values[item] for item in getattr(fold, side) if item in values} for side in SIDES}
@@ -100,7 +100,7 @@ def first_on_two_sides(clips: "pd.DataFrame", column: str, folds: Sequence[Fold]
 
 
 def _are_measured(values: "pd.Series[Any]") -> bool:
-    """Return whether values are numbers with fractions or gaps, as ages are; codes are such as 1 to 24."""
+    """Return whether values are numbers with fractions or gaps, such as ages, in contrast to codes such as 1 to 24."""
     if values.dtype.kind not in "iuf":
         return False
     once = sorted(set(values))

@@ -1,8 +1,8 @@
 """Split items into training, validation and test items: a `FoldPlan`, the same for every instance of an experiment.
 
-Labels are balanced as far as whole items allow, and the folds have a hash. Folds know nothing of models or features. Repeats
-of the folds (repeated cross-validation) group the same items differently, as used by Bouckaert and Frank (PAKDD 2004). For a
-search the items that a fold does not test are split again, into inner folds, so that a trial is scored on separate items.
+Labels are balanced as far as whole items allow, and the folds have a hash. Folds are independent of models and features.
+Repeats of the folds (repeated cross-validation) group the same items differently, as in Bouckaert and Frank (PAKDD 2004). For a
+search, the items that a fold does not test are split again into inner folds, so that a trial is scored on separate items.
 """
 
 from collections import Counter, defaultdict
@@ -41,28 +41,28 @@ def make_folds(
 ) -> FoldPlan:
     """Split the items of a corpus.
 
-    `balanced` assigns whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
-    folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`; with
-    `fold_repeats` of `balanced` once in each repeat, see `add_repeats`. A strategy of the user's own is asked by
-    `ask_splitter`. Augmented clips never count and, on their own, make no item.
+    `balanced` assigns whole items, largest first, to the fold that comes closest to an equal share of every label; the sizes of
+    folds differ by at most one item. `balanced`, `leave_one_out` and a column `fold` test every item exactly once;
+    `fold_repeats` of `balanced` once in each repeat, see `add_repeats`. `ask_splitter` calls a user's strategy. Augmented clips
+    do not count; an item with only augmented clips is ignored.
 
     Args:
-        index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`, further columns
-            for a strategy of the user's own.
+        index: One row per clip: item, label, clip, audio_hash, augmented, phase or fold for `predefined`, and further columns
+            for a user's strategy.
         index_hash: Content hash of the index.
-        task_type: Of the experiment; kept with the folds.
-        has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label, of clips with
-            several by each of them; numbers by quartiles of the items' mean (first) label.
-        settings: How items are put into folds.
-        earlier: Repeats of the same items that stay as they are, such as those of results; further ones are added to them.
+        task_type: Task of the experiment, stored with the folds.
+        has_classes: Whether labels are classes, each of which needs a training item. Folds are stratified by label, or by each
+            of several labels of a clip; numbers by quartiles of the items' mean (first) label.
+        settings: The fold settings.
+        earlier: Existing repeats of the same items, such as those of results, to which further ones are added.
 
     Returns:
         The folds, a pure function of the arguments.
 
     Raises:
-        FoldsError: More folds than items; too few items; no further repeat; a label that only one item has; identical audio or
-            a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides; a
-            strategy of the user's own fails or gives no such folds.
+        FoldsError: More folds than items; too few items; no further repeat is possible; a label that only one item has;
+            identical audio or a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item
+            on two sides; a user's strategy fails or returns invalid folds.
     """
     original = index[~index["augmented"].astype(bool)]
     items = _items(original, task_type, has_classes=has_classes)
@@ -101,7 +101,7 @@ def _make_repeat(
     *,
     has_classes: bool,
 ) -> tuple[Fold, ...]:
-    """Return the folds of one repeat, numbered from 1; items that validate seldom in those `before` come first."""
+    """Return the folds of one repeat, numbered from 1; items that rarely validated in those `before` validate first."""
     times = Counter(name for fold in before for name in fold.validation)
     splits = given or [Split(frozenset(tested)) for tested in _split_tests(items, settings, rng, order)]
     folds = []
@@ -127,7 +127,7 @@ def _target(index: "pd.DataFrame") -> str:
 
 
 def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[Item]:
-    """Count labels per item, each of a clip that has several; numbers become quartiles of the items' means."""
+    """Count labels per item, all labels of a clip with several; numbers become quartiles of the items' means."""
     target = _target(index)
     if not _has_numbers(index, has_classes=has_classes):
         texts = index[target].astype(str)
@@ -147,7 +147,7 @@ def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[
 
 
 def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
-    """Refuse a number of folds that the items do not allow."""
+    """Raise an error for a number of folds that the items do not allow."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
             f"the dataset has {counted(len(items), 'item')} ({', '.join(item.name for item in items)}), but training, "
@@ -167,7 +167,7 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
 
 
 def _allowed_folds(n_items: int) -> str:
-    """Return how many folds so many items allow: two folds of three would leave one item for training and validation."""
+    """Return the largest number of folds for a number of items; each fold needs items for training and validation."""
     return "3" if n_items == _MIN_FOLDS_OF_NEXT_FOLD else f"2 to {n_items}"
 
 
@@ -190,9 +190,9 @@ def _choose_validation(
     *,
     keep_labels: bool,
 ) -> frozenset[str]:
-    """Choose whole items of the training side, those first that validated the fewest `times` in other folds.
+    """Choose validation items among the training items, first those that validated the fewest `times` in other folds.
 
-    Never the last one that has a class (a regression has none).
+    The last training item with a class is never chosen (a regression has no classes).
     """
     if len(side) < 2:
         raise FoldsError(
@@ -223,10 +223,9 @@ def add_repeats(
 ) -> tuple[Fold, ...]:
     """Return the folds of all repeats: those of repeat d are numbered from ``(d - 1) * num_folds + 1`` on.
 
-    A repeat depends on its number, the seed and the repeats before it, so that more of them change none that is there. Each has
-    another set of folds than all before it. A repeat that cannot be (a label that no training item has) is drawn again.
-    `make` returns the folds of a repeat, numbered from 1 as the first ones are, or raises `FoldsError`; it is given the folds
-    of all repeats before.
+    A repeat depends on its number, the seed and the repeats before it, so further repeats do not change existing ones. Each has
+    different folds from all before it. An impossible repeat (a label without training item) is drawn again. `make` returns the
+    folds of a repeat, numbered from 1, or raises a `FoldsError`; it receives the folds of all earlier repeats.
     """
     repeats = list(earlier[:n_repeats])
     known = {_test_sets(folds) for folds in repeats}
@@ -262,11 +261,11 @@ def _test_sets(folds: tuple[Fold, ...]) -> frozenset[tuple[str, ...]]:
 def inner_folds(
     fold: Fold, n_folds: int, index: "pd.DataFrame", *, task_type: str, has_classes: bool, settings: FoldSettings
 ) -> list[Fold]:
-    """Return the splits that the trials of a fold are trained on and scored by; they have its number and no test items.
+    """Return the splits on which the trials of a fold are trained and scored; they have its number and no test items.
 
     Each item that the fold does not test validates in one of ``n_folds``. 0: the fold's own training and validation items;
-    where none validates, validation_fraction of its items, drawn anew. fold_seed is that of the inner folds too.
-    Other arguments are as of `make_folds`.
+    without validation items, a new draw of validation_fraction of its items. fold_seed is also the seed of the inner folds.
+    Other arguments are as for `make_folds`.
     """
     if not n_folds and fold.validation:
         return [replace(fold, test=())]

@@ -1,1 +1,1 @@
-"""What a job is, which there are, which process has it, and what it leaves."""
+"""Jobs: their definition, planning, claiming by processes, and their files."""

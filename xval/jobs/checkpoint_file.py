@@ -1,9 +1,9 @@
-"""The checkpoint of a job as a file: what a training needs to go on, at the end of an epoch.
+"""The checkpoint of a job as a file: the state of a training at the end of an epoch.
 
     .fold_1.checkpoint.npz    next to fold_1/, until the fold is done: arrays, and state.json
 
-It is written whole or not at all and holds nothing but numbers and texts (no pickle). Each array has a checksum (CRC-32 of
-zip), and sizes are compared before memory is taken.
+It is written completely or not at all, and only has numbers and texts (no pickle). Each array has a checksum (CRC-32 of zip),
+and sizes are compared before memory is taken.
 """
 
 import json
@@ -37,13 +37,13 @@ _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a training needs to go on.
+    """The state with which a training continues.
 
     Attributes:
-        binding: What the training belongs to, by name; it goes on only where all of it is the same.
-        epoch: Finished epochs.
-        seconds: Wall-clock time that they took, with all that was before them.
-        state: Of the training: a dict of dicts, lists, texts, numbers, None and arrays.
+        binding: The conditions of the training, by name; it continues only if all are equal.
+        epoch: Number of finished epochs.
+        seconds: Wall-clock time of these epochs and everything before them.
+        state: The state of the training: a dict of dicts, lists, texts, numbers, None and arrays.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -55,9 +55,9 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint under a temporary name, flush it, and rename it; where an `OSError` is raised, what was there stays.
+    """Write a checkpoint under a temporary name, flush it, and rename it; after an `OSError` an earlier one stays.
 
-    Until it is whole it is in a folder that is on the same file system, and is removed with the job.
+    Until it is complete it is in a folder on the same file system that is removed with the job.
     """
     arrays: list[NDArray[Any]] = []
     content = {
@@ -87,7 +87,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return the checkpoint of a file; None: there is none.
 
     Raises:
-        ResultsError: It is damaged, or no checkpoint.
+        ResultsError: It is damaged, or not a checkpoint.
         OSError: It cannot be read.
     """
     try:
@@ -108,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
 
 def _without_arrays(value: Any, arrays: list[NDArray[Any]]) -> Any:
-    """Return a value as JSON can hold it; its arrays go into a list."""
+    """Return a value for JSON; its arrays are appended to a list."""
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return {_ARRAY: len(arrays) - 1}
@@ -128,7 +128,7 @@ def _with_arrays(value: Any, arrays: list[NDArray[Any]]) -> Any:
 
 
 def _check_sizes(members: Mapping[str, zipfile.ZipInfo], n_bytes: int) -> None:
-    """Refuse an archive that takes more memory than it has bytes."""
+    """Raise an error for an archive that needs more memory than it has bytes."""
     if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
         raise ValueError("its members are compressed")
     if sum(info.file_size for info in members.values()) > n_bytes:

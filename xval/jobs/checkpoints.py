@@ -1,11 +1,11 @@
-"""The checkpoints of one job: when they are written, what they are bound to, and where an interrupted training continues.
+"""The checkpoints of one job: when to write them, their conditions, and where an interrupted training continues.
 
 A checkpoint is a file next to the folder of the fold (see `checkpoint_file`), written at the end of an epoch every
-`checkpoint_minutes`, and when a signal says that the process is to end. A state that an earlier process left is used only if
-it fits the job.
+`checkpoint_minutes`, and when a signal announces the end of the process. The state of an earlier process is used only if it
+belongs to the job.
 
-A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in
-memory, wherever taking it costs less than a hundredth of the time, and a signal has that written.
+A signal may come in the middle of an epoch, when no state is complete. Therefore the state of the last finished epoch is kept
+in memory, if this takes less than a hundredth of the time, and is written at a signal.
 """
 
 import json
@@ -41,23 +41,23 @@ _NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A part of a training that gives and takes what it is at the end of an epoch."""
+    """A part of a training whose state at the end of an epoch can be saved and restored."""
 
     def get_state(self) -> dict[str, Any]:
         """Return its state: a dict of dicts, lists, texts, numbers, None and arrays."""
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Be as a state says; it may be of another training, and then raises an error."""
+        """Restore a state; raise an error if it belongs to another training."""
 
 
 class FoldCheckpoints(Observer):
     """Writes and reads the checkpoint of a job.
 
     Args:
-        job: Its settings say how often.
-        temporary: The folder that the job writes into.
-        observers: Get notes: that the job goes on, or that a checkpoint does not fit.
-        belongings: What the training depends on besides the job, such as its initial model and the device.
+        job: The job, whose settings have the interval.
+        temporary: The folder into which the job writes.
+        observers: Receive notes that the job continues, or that a checkpoint does not belong to it.
+        belongings: Conditions of the training other than the job, such as its initial model and the device.
     """
 
     sees_past = False
@@ -80,12 +80,15 @@ class FoldCheckpoints(Observer):
         self._has_failed = False
 
     def complete(self, record: dict[str, Any]) -> None:
-        """Add after which epoch training went on, and the seconds before; nothing if it was not resumed."""
+        """Add the epoch after which training was resumed, and the seconds before, to the record.
+
+        Nothing if it was not resumed.
+        """
         if self._earlier:
             record["went_on"] = {"after_epoch": self._earlier.epoch, "seconds_before": round(self._earlier.seconds, 3)}
 
     def watch(self, parts: Mapping[str, Stateful]) -> None:
-        """Take the parts of the training, which from now on are as an earlier process left them, if its checkpoint fits."""
+        """Register the parts of the training, and restore their state from the checkpoint of an earlier process if valid."""
         self._parts, self._earlier = parts, None
         earlier = self.find()
         if earlier is None:
@@ -100,7 +103,7 @@ class FoldCheckpoints(Observer):
             self._earlier = self._latest = earlier
 
     def find(self) -> Checkpoint | None:
-        """Return the checkpoint that an earlier process left; None: there is none that fits, which is said."""
+        """Return the checkpoint of an earlier process; None: none matches, which is noted."""
         if not self._interval_s:
             return None
         try:
@@ -119,19 +122,19 @@ class FoldCheckpoints(Observer):
         return checkpoint
 
     def refuse(self, reason: str) -> None:
-        """Say that a checkpoint is of no use, and remove it."""
+        """Note that a checkpoint cannot be used, and remove it."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         self.say(f"restarts, because its checkpoint cannot be used: {reason}")
 
     def go_on(self) -> None:
-        """Set the parts to the checkpoint once more, because the begin of their training has changed them."""
+        """Restore the parts from the checkpoint again, because the start of their training has changed them."""
         if self._earlier:
             self._seconds_before = self._earlier.seconds
             _set_states(self._parts, self._earlier.state)
 
     def epoch(self, values: Mapping[str, float]) -> None:
-        """Keep the state after an epoch, and write it where that is due."""
+        """Keep the state after an epoch in memory, and write it if the interval is over."""
         if not (self._interval_s and self._parts):
             return
         now = time.monotonic()
@@ -148,9 +151,9 @@ class FoldCheckpoints(Observer):
             self._written = time.monotonic()
 
     def write(self, *, is_quiet: bool = False) -> None:
-        """Write the state that is kept in memory, if any; a full disk costs the checkpoint, not the training.
+        """Write the state in memory, if any; on a full disk the checkpoint is missing, but training continues.
 
-        That it failed is not said where a signal may have come in the middle of a report (`is_quiet`).
+        With `is_quiet` a failure is not reported, because a signal may have come in the middle of a report.
         """
         with self._is_writing:
             latest = self._latest
@@ -170,8 +173,8 @@ class FoldCheckpoints(Observer):
     def written_at_signals(self) -> Iterator[None]:
         """Write the state in memory when a signal comes within this block, and then call the signal's earlier handler.
 
-        A warning (SIGUSR1) ends nothing. Signals reach only the main thread: in another one they do what they did before. Where
-        this process is ended by force, the state is written too (`rescued_by`).
+        A warning (SIGUSR1) does not end the process. Signals only reach the main thread; other threads keep their handlers. The
+        state is also written if this process is killed (`rescued_by`).
         """
         before: dict[int, Any] = {}
 
@@ -201,7 +204,7 @@ class FoldCheckpoints(Observer):
             self._latest = None
 
     def say(self, what: str) -> None:
-        """Note what the job does, in addition to its name."""
+        """Send a note on the job to the observers."""
         self._observers.note(f"{self._job.key.fold_name} {what}")
 
 
@@ -217,7 +220,7 @@ def _set_states(parts: Mapping[str, Stateful], states: Mapping[str, Any]) -> Non
 
 
 def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:
-    """Return all that decides the numbers of a training, by name, as texts that can be compared."""
+    """Return all conditions that determine the numbers of a training, by name, as comparable texts."""
     described = {name: value for name, value in describe_job(job).items() if name not in _NOT_BOUND}
     parts: dict[str, object] = {
         **described,
@@ -237,6 +240,6 @@ def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:
 
 @cache
 def _hash_code(folder: str) -> str:
-    """Return a hash of a copy of the code without what only declares experiments: a script may get another instance."""
+    """Return a hash of a copy of the code without scripts, which may get further instances."""
     paths = {path.relative_to(folder): path for path in Path(folder).rglob("*.py")}
     return hash_code({name.as_posix(): path for name, path in paths.items() if name.parts[0] not in _NO_TRAINING})

@@ -1,6 +1,6 @@
-"""A fold that this process has locked: its temporary folder, and how it ends.
+"""A fold that this process has locked: its temporary folder and its outcome.
 
-A job ends with a `JobOutcome`; its fold folder is published whole, or not at all.
+A job ends with a `JobOutcome`; its fold folder is published completely or not at all.
 """
 
 import shutil
@@ -33,7 +33,7 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error, or what it was raised from, says that there was too little memory."""
+    """Return whether an error, or its cause, is a lack of memory."""
     cause = error.__cause__
     is_memory_error = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
     return is_memory_error or (cause is not None and is_out_of_memory(cause))
@@ -43,9 +43,10 @@ class ClaimedFold:
     """A fold that this process has locked, from ``with`` until its outcome is known, or to the end of the block.
 
     Attributes:
-        outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
-        temporary: The folder that its files are written to; what is not published is removed.
-        observers: What watches it, from `begin` on.
+        outcome: The outcome if there is nothing to do, because another process runs the job or has finished it; then there is
+            no lock.
+        temporary: The folder for its files, which is removed unless it is published.
+        observers: The observers of the job, from `begin` on.
     """
 
     def __init__(self, job: Job, *, device: str) -> None:
@@ -74,7 +75,7 @@ class ClaimedFold:
         return self._stack.__exit__(kind, error, place)
 
     def begin(self, observers: Observers) -> None:
-        """Have the job watched from here on."""
+        """Start observing the job."""
         self.observers = observers
         observers.begin(self.job)
 
@@ -98,10 +99,10 @@ class ClaimedFold:
         return outcome
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
-        """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
+        """Return the outcome of an error and release the lock, so that the failure can be recorded or the job retried.
 
-        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's. With
-        `raise_errors` a `FirstJobError` is raised.
+        If another process has taken the job over meanwhile, and with it the temporary folder, the outcome is that of the other
+        process. With `raise_errors` raises a `FirstJobError`.
         """
         is_kept = self._is_kept()
         is_refused = is_kept and name_refused(error, self._folder.fold_folder(*self.job.key))
@@ -128,7 +129,7 @@ class ClaimedFold:
         return outcome
 
     def _is_kept(self) -> bool:
-        """Return whether this process still holds the job, as far as the disk tells."""
+        """Return whether this process still holds the job, according to the disk."""
         try:
             return self._folder.keeps(*self.job.key)
         except OSError:
@@ -151,7 +152,7 @@ class ClaimedFold:
         )
 
     def _done(self, record: Mapping[str, Any], **facts: float) -> JobOutcome:
-        """Return the outcome of a record; of a trial its score. The folder of a job in work is the temporary one."""
+        """Return the outcome of a record, with the score of a trial; the folder of a running job is the temporary one."""
         folder = self.temporary if self.temporary.name else self._folder.fold_folder(*self.job.key)
         scores = read_scores(folder, record) if record["status"] == "done" else Scores()  # a final model is untested
         return self._outcome("done", test_metrics=scores.side("validation" if self.job.trial else "test"), **facts)
@@ -161,7 +162,7 @@ class ClaimedFold:
 
 
 def _is_searched_on(finished: Mapping[str, Any], job: Job) -> bool:
-    """Return whether a record is of a search that the one of a job has gone on with: it has tried the same, and more."""
+    """Return whether the search of a record continues the search of a job: it has the same trials, and more."""
     earlier, now = (
         [trial["values"] for trial in (search or {}).get("trials", ())] for search in (finished.get("search"), job.chosen)
     )
@@ -169,6 +170,6 @@ def _is_searched_on(finished: Mapping[str, Any], job: Job) -> bool:
 
 
 def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:
-    """Return the error, or one that names what is not finite in the store, if that is why."""
+    """Return the error, or one that names the values in the store that are not finite, if they caused it."""
     damage = find_not_finite(store)
     return CorpusError(f"{damage}, so the features are damaged. {how_to_rebuild(store)}") if damage else error

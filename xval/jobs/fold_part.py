@@ -1,6 +1,6 @@
-"""Cut a fold down to the part that an instance uses, by train_where, test_where, train_fraction and enrolment_s.
+"""Reduce a fold to the part that an instance uses, by train_where, test_where, train_fraction and enrolment_s.
 
-The folds are assigned before, and stay the same for all instances, so that these remain comparable.
+Folds are assigned before and are the same for all instances, so that instances stay comparable.
 """
 
 import math
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Clips = Mapping[str, frozenset[str]]
-"""The clips that count, by side; of a side that is missing all do."""
+"""The clips that count, by side; all clips of a side that is missing."""
 
 
 def uses_part(settings: Settings) -> bool:
-    """Return whether an instance uses less than its folds."""
+    """Return whether an instance uses only a part of its folds."""
     return settings.train_fraction < 1 or _chooses_clips(settings)
 
 
@@ -39,22 +39,22 @@ def _chooses_clips(settings: Settings) -> bool:
 
 
 def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
-    """Return the clips that an instance trains on, validates and tests: those of its conditions, without its enrolment.
+    """Return the training, validation and test clips of an instance: those of its conditions, without its enrolment.
 
-    The table is that of `preprocessing.clips.columns.with_columns`.
+    The table is from `preprocessing.clips.columns.with_columns`.
 
     Raises:
-        SettingsError: A condition names no column of the corpus, or compares a text with a number.
+        SettingsError: A condition names an unknown column, or compares a text with a number.
     """
     chosen, everything = _choose_by_condition(settings, clips), frozenset(clips["clip"])
     return chosen | {side: chosen.get(side, everything) - first for side, first in choose_enrolment(settings, clips).items()}
 
 
 def choose_enrolment(settings: Settings, clips: "pd.DataFrame") -> Clips:
-    """Return the first clips of each item, by side, that scale it and are neither validated nor tested (enrolment_s).
+    """Return the first clips of each item, by side, which scale it and are not used for validation or test (enrolment_s).
 
     Raises:
-        SettingsError: As `choose_clips`; or the clips have no length.
+        SettingsError: As for `choose_clips`; or the clips have no length.
     """
     if settings.enrolment_s is None:
         return {}
@@ -79,7 +79,7 @@ def _choose_by_condition(settings: Settings, clips: "pd.DataFrame") -> dict[str,
 
 
 def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
-    """Return what `choose_clips` does; where all clips count, no file of the corpus is read.
+    """Return the result of `choose_clips`; if all clips count, no file of the corpus is read.
 
     Raises:
         SettingsError: As `choose_clips`.
@@ -89,7 +89,7 @@ def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
 
 
 def read_enrolment_of(settings: Settings, corpus_folder: Path) -> Clips:
-    """Return what `choose_enrolment` does; without enrolment_s no file of the corpus is read.
+    """Return the result of `choose_enrolment`; without enrolment_s no file of the corpus is read.
 
     Raises:
         SettingsError: As `choose_enrolment`.
@@ -99,10 +99,10 @@ def read_enrolment_of(settings: Settings, corpus_folder: Path) -> Clips:
 
 
 def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, float] | None:
-    """Return the weight of each clip in the training loss, by its name; a copy has that of its source. None: all are alike.
+    """Return the weight of each clip in the training loss, by name; a copy has that of its source. None: equal weights.
 
     Raises:
-        SettingsError: The corpus has no such column, or a clip a weight that is no number above 0.
+        SettingsError: The corpus has no such column, or a weight is not a number above 0.
     """
     if settings.weight_column is None:
         return None
@@ -130,16 +130,16 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
 def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: int) -> Fold:
     """Return a fold with the items that an instance uses.
 
-    Items of which a condition leaves no clip are left out. Of the training items that are left the share ``train_fraction``
-    stays, rounded, at least one: the first of an order that depends on the seed, so that those of a smaller share are among
-    those of a larger one. The order begins with items that together have every label.
+    Items without a clip that satisfies the conditions are excluded. The share ``train_fraction`` of the remaining training
+    items stays, rounded, at least one: the first ones of an order that depends on the seed, so that a smaller share is a subset
+    of a larger one. The order begins with items that together have every label.
 
-    A side of the fold may be empty, `clips` are as of `preprocessing.clips.columns.with_columns`, the seed is that of the job.
+    A side of the fold may be empty; `clips` is from `preprocessing.clips.columns.with_columns`; the seed is that of the job.
 
     Raises:
-        SettingsError: As `choose_clips`, or enrolment_s leaves an item no clip.
-        FoldsError: A side has no item left, a label that is validated or tested is not trained, or enrolment_s leaves no clip
-            of a label to test.
+        SettingsError: As for `choose_clips`, or enrolment_s leaves no clip of an item.
+        FoldsError: A side has no item left, a validation or test label has no training item, or enrolment_s leaves no clip of a
+            label to test.
     """
     original = clips[~clips["augmented"].astype(bool)]
     chosen, enrolment = choose_clips(settings, original), choose_enrolment(settings, original)
@@ -178,7 +178,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
 
 
 def describe_left_out(fold: Fold, part: Fold, settings: Settings) -> str:
-    """Return which items a condition leaves out of a fold; empty where it leaves out none."""
+    """Return a line on the items that a condition excludes from a fold; empty if it excludes none."""
     sides = SIDES if settings.train_fraction == 1 else ("validation", "test")  # a share is no condition
     lost = {side: sorted(set(getattr(fold, side)) - set(getattr(part, side))) for side in sides}
     listed = "; ".join(f"{side}: {', '.join(items)}" for side, items in lost.items() if items)
@@ -186,7 +186,7 @@ def describe_left_out(fold: Fold, part: Fold, settings: Settings) -> str:
 
 
 def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
-    """Return items in the order in which they are taken: first a few that together have every label, found greedily."""
+    """Return items in the order of their use: first a few that together have every label, found greedily."""
     names = sorted(labels)
     waiting = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
     missing, first = set().union(*labels.values()), list[str]()
@@ -199,7 +199,7 @@ def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
 
 
 def _check_enrolment(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "pd.DataFrame", settings: Settings) -> None:
-    """Refuse items of which all clips are needed to scale them, and an enrolment that takes all clips of a label."""
+    """Raise an error for items whose clips are all needed for scaling, and for an enrolment with all clips of a label."""
     seconds = enrolled[~enrolled["item"].isin(counted["item"])].groupby("item")["duration_s"].sum()
     if len(seconds):
         listed = shorten([f"{item} ({in_all_s:.3g} s in all)" for item, in_all_s in seconds.items()], 5)

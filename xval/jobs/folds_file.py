@@ -1,4 +1,4 @@
-"""folds.json and phases.csv: the folds of an experiment, written before any training and read while they hold."""
+"""folds.json and phases.csv: the folds of an experiment, written before training and read as long as they are valid."""
 
 import csv
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ SPLITTER_CHANGES = {
     "splitter_source": "the code of the splitter has changed",
     "splitter_columns": "the extra columns of the dataset have changed",
 }
-"""What folds.json has of a splitter of the user's own, by hashes, and what it means that one is another."""
+"""The entries of folds.json on a user's splitter, which are hashes, and the meaning of a difference."""
 
 
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
-    """Return the folds of an experiment: those written in its folder while they still hold, or new ones; nothing is written.
+    """Return the folds of an experiment: those in its folder if they are still valid, or new ones; no file is written.
 
-    Folds that were written for another task are assigned anew; those of a strategy of the user's own also when its source or
-    the further columns of the corpus, which it may read, are others.
+    Folds that were written for another task are assigned again; folds of a user's strategy also if its source code or the
+    further columns of the corpus, which it may read, have changed.
     """
     dataset, data_folder = settings.dataset, Path(settings.data_folder)
     wanted = settings.fold_settings()
@@ -71,9 +71,9 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:
-    """Write folds.json, before any training, and phases.csv, which has the same for the eye and for other programs.
+    """Write folds.json before training, and phases.csv, which has the same content for people and other programs.
 
-    phases.csv has a row per item and a column per fold: training, validation, test, or nothing where the item is in no side.
+    phases.csv has a row per item and a column per fold: training, validation, test, or empty if the item is on no side.
     """
     fingerprint, written = corpus.fingerprint(dataset, data_folder), read_json(folder.folds_file) or {}
     is_known = written.get("corpus_fingerprint") == fingerprint  # a run with nothing to do opens no corpus
@@ -84,7 +84,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         "index_hash": folds.index_hash,
         "corpus_fingerprint": fingerprint,
         **({"corrections": dict(corrections)} if corrections else {}),
-        **({"deal_hashes": folds.deal_hashes} if folds.n_fold_repeats > 1 else {}),
+        **({"deal_hashes": folds.repeat_hashes} if folds.n_fold_repeats > 1 else {}),
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],
     }
@@ -95,12 +95,12 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
 
 
 def _decisive_parts(written: Mapping[str, Any]) -> dict[str, object]:
-    """Return the settings of folds.json that each repeat depends on: all but the number of repeats."""
+    """Return the settings of folds.json that each repeat depends on: all except the number of repeats."""
     return {name: value for name, value in written.get("settings", {}).items() if name != "fold_repeats"}
 
 
 def _identity(strategy: str, folder: Path) -> dict[str, object]:
-    """Return what the folds of a splitter of the user's own depend on besides the settings and the index."""
+    """Return the hashes that the folds of a user's splitter depend on in addition to the settings and the index."""
     columns = {path.name: path for path in [folder / COLUMNS_NAME] if path.is_file()}
     return {"splitter_source": hash_source(strategy), "splitter_columns": hash_code(columns)}
 

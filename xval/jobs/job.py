@@ -1,4 +1,4 @@
-"""What a job is: one fold of one instance with one seed, as plain values."""
+"""`Job`: one fold of one instance with one seed, as plain values."""
 
 import json
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from xval.settings.schema import Settings, names_of
 
 @dataclass(frozen=True)
 class Refit:
-    """How to train on all items.
+    """The plan for training on all items.
 
     Attributes:
-        epochs: How many; the weights of the last one stay.
-        learning_rates: Of each epoch, where the schedule followed validation scores; None: the schedule says.
-        facts: What the record of the model says besides: who chose the epochs, and what is expected of it.
+        epochs: Number of epochs; the model has the weights of the last one.
+        learning_rates: The learning rate of each epoch if the schedule depends on validation scores; None: from the schedule.
+        facts: Further entries of the record: the origin of the number of epochs, and the expected scores.
     """
 
     epochs: int
@@ -36,17 +36,18 @@ class Refit:
 
 
 COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
-"""How a trial ends: in full; stopped early by a limit; with a loss that is NaN or infinite; with an error."""
+"""States of trials: complete; stopped early by a limit; with a loss that is NaN or infinite; with an error."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What makes a job a trial of a search: it is scored by the items that validate, and nothing is tested.
+    """A trial of a search, which is scored on validation items and not tested.
 
     Attributes:
-        number: From 1.
-        values: What is tried, by the names of the settings.
-        limits: For each epoch the monitored value that the best epoch so far has to reach, or training ends; None: no limit.
+        number: Number of the trial, from 1.
+        values: The tried values by the names of the settings.
+        limits: The monitored value that the best epoch so far must reach in each epoch, otherwise training ends; None: no
+            limit.
     """
 
     number: int
@@ -63,19 +64,19 @@ class Job:
     """One fold of one instance with one seed, as plain values: it can be written to a file and run anywhere.
 
     Attributes:
-        experiment_folder: Where its results go.
+        experiment_folder: The folder of its experiment's results.
         code_folder: The snapshot of the code that it belongs to.
         store_folder: The feature store that it reads.
         settings: Every setting of its instance.
         options: Every option of the architecture.
-        settings_hash: Of the parameters that can change a result.
-        folds_hash: Of all folds of its repeat; of a model of all items, of all folds.
-        seed: Of weights, dropout and shuffling; the same for a fold and repeat in every instance.
-        refit: How to train on all items, without validation and test; None: as the fold says.
-        repeat: Which training of the fold, from 1; of a trial the inner fold.
-        trial: What is tried; None: the job is no trial.
-        chosen: What the search of the fold has chosen and tried, for the record; None: nothing was searched.
-        own_code: What the user's own parts of its instance are made of; None: not known.
+        settings_hash: Hash of the parameters that can change a result.
+        folds_hash: Hash of all folds of its repeat, or of all folds for a model of all items.
+        seed: Seed of weights, dropout and shuffling, the same for a fold and repeat in all instances.
+        refit: The plan for training on all items, without validation and test; None: a normal fold.
+        repeat: Number of the training of the fold, from 1; for a trial the number of the inner fold.
+        trial: The trial; None: the job is not a trial.
+        chosen: The choice and the trials of the search of the fold, for the record; None: no search.
+        own_code: The hashes of the user's code of its instance; None: not known.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -98,12 +99,12 @@ class Job:
 
     @property
     def key(self) -> JobKey:
-        """What names it."""
+        """The key of the job."""
         return JobKey.from_numbers(self.instance, self.fold.number, self.repeat, self.trial.number if self.trial else 0)
 
     @property
     def folder(self) -> ExperimentFolder:
-        """Where its results go."""
+        """The folder of its results."""
         return ExperimentFolder(Path(self.experiment_folder))
 
     @property
@@ -113,16 +114,16 @@ class Job:
 
     @property
     def identity(self) -> JobIdentity:
-        """What a record has to agree with to be the one of this job."""
+        """The identity with which a record of this job must agree."""
         return JobIdentity(self.settings_hash, self.folds_hash, self.own_code)
 
     @cached_property
     def parameters(self) -> dict[str, object]:
-        """Every setting and option with its value, as JSON can hold it."""
+        """All settings and options with their values for JSON."""
         return to_parameters(self.settings, self.options)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values, which JSON can hold."""
+        """Return the job as plain values for JSON."""
         left_out = {"settings", "options", *(name for name in _OPTIONAL_FIELDS if getattr(self, name) is None)}
         plain = form_of(Job).dump_python(self, exclude=left_out, warnings=False)
         return {**plain, "parameters": self.parameters, "option_names": tuple(self.options)}
@@ -133,7 +134,7 @@ class Job:
 
         Raises:
             KeyError: The parameters are missing.
-            pydantic.ValidationError: Something is missing, unknown, or of the wrong type.
+            pydantic.ValidationError: An entry is missing, unknown, or of the wrong type.
         """
         others = dict(values)
         settings, options = from_parameters(others.pop("parameters"), others.pop("option_names"))
@@ -141,14 +142,14 @@ class Job:
 
 
 def job_seed(seed: int, fold: int, repeat: int = 1) -> int:
-    """Derive the seed of a job from that of the settings; a number that every backend and NumPy take.
+    """Derive the seed of a job from that of the settings: a number that all backends and NumPy accept.
 
-    The first repeat has the seed of a fold without repeats; fold 0 is of all items.
+    The first repeat has the same seed as a fold without repeats; fold 0 has all items.
     """
     text = f"{seed}/{fold}" if repeat == 1 else f"{seed}/{fold}/{repeat}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % (2**31)
 
 
 def model_identity(job: Job) -> str:
-    """Return all that the form of the model of a job depends on, as a text."""
+    """Return a text of everything that the structure of a job's model depends on."""
     return json.dumps([job.store_folder, *(job.parameters[name] for name in (*names_of(Scope.MODEL), *job.options))])

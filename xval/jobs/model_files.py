@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def describe_model(job: Job, data: "FoldData", earlier: Sequence[Provenance], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of model.json that models of all kinds have.
+    """Return the entries of model.json that all kinds of models have.
 
-    `earlier` is what trained the saved models that it was made from. The record has the names of its classes, of
-    several labels their thresholds, and the weights of its network that come from elsewhere (None: not known).
+    `earlier` has the provenance of the saved models that it was made from. The record has the names of its classes, thresholds
+    for several labels, and the pretrained weights of its network (None: not known).
     """
     store, fold, outside_weights = data.store, data.fold, record.get("outside_weights", ())
     settings = job.settings
@@ -76,7 +76,10 @@ def hash_model_files(folder: Path) -> dict[str, str]:
 
 
 def find_replaced(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return the SHA-256 of each model file that its job did not write, by path; None: the record has no hashes."""
+    """Return the SHA-256 of each model file that differs from the one its job wrote, by path.
+
+    None: the record has no hashes.
+    """
     written = record.get("model_sha256")
     if not isinstance(written, Mapping):
         return None
@@ -103,13 +106,13 @@ def refuse_replaced(model: Path, setting: str = "") -> None:
 
 
 def seen_by_embedder(job: Job) -> list[Provenance]:
-    """Return what trained the embedder, where xval has trained the one that made the features of a job."""
+    """Return the provenance of the embedder that made the features of a job, if xval has trained it."""
     embedder = own_embedder(job.settings.feature_settings())
     return [Provenance(embedder)] if embedder else []
 
 
 def _padding(store: FeatureStore, settings: Settings) -> dict[str, Any]:
-    """Return how clips come to one length."""
+    """Return the entry on padding or cutting clips to one length."""
     features, description = settings.feature_settings(), store.description
     rate_hz = description.sample_rate_hz or features.sample_rate_hz
     length = settings.sequence_frames * count_frame_samples(settings.label_frame_s, rate_hz) if settings.frames else None
@@ -124,7 +127,7 @@ def _padding(store: FeatureStore, settings: Settings) -> dict[str, Any]:
 
 
 def _example_s(store: FeatureStore, settings: Settings) -> float | None:
-    """Return the length of the longest example that trains (s)."""
+    """Return the length of the longest training example (s)."""
     features = settings.feature_settings()
     if store.description.feature_settings is None:
         return None

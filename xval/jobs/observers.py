@@ -1,6 +1,6 @@
-"""What watches a job: one interface, called as the job proceeds, for the parts of xval and for observers that users write.
+"""Observers of jobs: one interface for the parts of xval and for observers that users write.
 
-Those of xval are in xval/engine/observers/, one file each.
+The observers of xval are in xval/engine/observers/, one file each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     from xval.jobs.outcome import JobOutcome, Outcomes
 
 METHODS = ("begin", "epoch", "note", "end")
-"""What each observer has; one of the user's own need not be an `Observer`."""
+"""The methods of observers; a user's observer need not be an `Observer`."""
 
 
 class Observer:
-    """Watches one job; this one does nothing.
+    """An observer of one job; this base class does nothing.
 
     Attributes:
-        sees_past: It gets the epochs that an earlier process has trained, where a job goes on from its checkpoint.
+        sees_past: Whether it receives the epochs of an earlier process when a job continues from its checkpoint.
     """
 
     sees_past = True
 
     def begin(self, job: "Job") -> None:
-        """Take the job, before anything is loaded for it."""
+        """Receive the job before its data and model are loaded."""
 
     def epoch(self, values: Mapping[str, float]) -> bool | None:
-        """Take an epoch that has ended: its number ``epoch``, from 1, and what training followed. True ends the training."""
+        """Receive an ended epoch: its number ``epoch``, from 1, and the monitored values; return True to end the training."""
 
     def note(self, text: str) -> None:
-        """Take a line on the job, such as that it goes on from a checkpoint."""
+        """Receive a line on the job, such as that it continues from a checkpoint."""
 
     def end(self, outcome: "JobOutcome") -> None:
-        """Take what became of the job. All files of a fold are written then; its folder is not yet in its place."""
+        """Receive the outcome of the job. Files of the fold are written, but its folder has no final name yet."""
 
 
 class Observers:
-    """All that watch one job. One that raises an error is left out from then on, and the job goes on.
+    """All observers of one job. An observer that raises an error is skipped from then on, and the job continues.
 
     Args:
-        core_observers: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
-            ``batches(first, losses)``, which takes the losses of the batches of an epoch with the number of the first one,
-            counted from 1 over all epochs; and ``printed(line)``, which takes what the user's own code prints.
-        own: Those of the user's own; they come first.
-        callbacks: Keras callbacks of the user's own, for the training.
+        core_observers: The observers of xval. They may have ``complete(record)``, which adds to the record of a finished job,
+            ``batches(first, losses)``, which receives the losses of the batches of an epoch with the number of the first one,
+            counted from 1 over all epochs, and ``printed(line)``, which receives the output of the user's code.
+        own: The user's observers, which come first.
+        callbacks: The user's Keras callbacks for the training.
 
     Attributes:
-        epochs: A dict per finished epoch: epoch, from 1, and the values that training followed, to six digits.
-        has_ended_training: One of them wants no further epoch.
-        failed_parts: What the job could do without and has failed, with the error; for the record.
+        epochs: A dict per finished epoch: epoch, from 1, and the monitored values with six digits.
+        has_ended_training: Whether one of them has requested the end of training.
+        failed_parts: Optional parts of the job that failed, with the errors, for the record.
     """
 
     def __init__(self, core_observers: Iterable[Any] = (), own: Iterable[Any] = (), callbacks: Sequence[Any] = ()) -> None:
@@ -68,43 +68,43 @@ class Observers:
 
     @property
     def wants_batches(self) -> bool:
-        """Whether one of them takes the losses of batches."""
+        """Whether one of them receives the losses of batches."""
         return any(hasattr(observer, "batches") for observer in self._core_observers)
 
     def add(self, observer: Observer, *, is_needed: bool = False) -> None:
-        """Take one more of xval, which comes last; errors of one that is needed end the job."""
+        """Add an observer of xval at the end; errors of a required one end the job."""
         (self._needed if is_needed else self._core_observers).append(observer)
 
     def add_own(self, own: Iterable[Any], callbacks: Sequence[Any]) -> None:
-        """Take those of the user's own, and the user's Keras callbacks."""
+        """Add the user's observers and Keras callbacks."""
         self._own += own
         self.callbacks = callbacks
 
     def begin(self, job: "Job") -> None:
-        """Tell all of them that a job begins, before anything is loaded for it."""
+        """Notify all of them of the start of a job, before its data and model are loaded."""
         self._tell("begin", job)
 
     def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
-        """Tell of an epoch that has ended, here or in an earlier process; return whether the training is to end."""
+        """Report an ended epoch, of this or an earlier process; return whether training should end."""
         self.epochs.append(rounded(values))
         self._tell("epoch", dict(values), among=lambda observer: not is_past or getattr(observer, "sees_past", True))
         self.has_ended_training &= not is_past  # that process has gone on, or its checkpoint says that it has ended
         return self.has_ended_training
 
     def batches(self, first: int, losses: Sequence[float]) -> None:
-        """Pass the losses of the batches of an epoch on to those that take them."""
+        """Report the losses of the batches of an epoch."""
         self._tell("batches", first, losses, among=lambda observer: hasattr(observer, "batches"))
 
     def note(self, text: str) -> None:
-        """Pass a line on the job on to all of them."""
+        """Report a line on the job."""
         self._tell("note", text)
 
     def printed(self, line: str) -> None:
-        """Pass a line that the user's own code has printed on to those that show such."""
+        """Report a line that the user's code has printed."""
         self._tell("printed", line, among=lambda observer: hasattr(observer, "printed"))
 
     def by_product(self, part: str, make: Callable[[], Made]) -> Made | None:
-        """Return what is made that no score of a job needs; None where that fails, which is noted and recorded."""
+        """Return an optional result that no score of a job needs; None if it fails, which is noted and recorded."""
         try:
             return make()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the fold counts
@@ -113,13 +113,13 @@ class Observers:
             return None
 
     def complete(self, record: dict[str, Any]) -> None:
-        """Have them add to the record of a job that is done."""
+        """Let them add to the record of a finished job."""
         self._tell("complete", record, among=lambda observer: hasattr(observer, "complete"))
         if self.failed_parts:
             record["failed_parts"] = dict(self.failed_parts)
 
     def end(self, outcome: "JobOutcome") -> None:
-        """Tell of the end."""
+        """Report the end of the job."""
         self._tell("end", outcome)
 
     def _tell(self, method: str, *content: Any, among: Callable[[Any], bool] = lambda _: True) -> None:
@@ -137,9 +137,9 @@ class Observers:
 
 
 class WatchedJobs:
-    """All jobs of a run, watched in the process that waits for them.
+    """Observes all jobs of a run in the process that waits for them.
 
-    Each `watch` returns what watches a job that a worker runs, given the number of that.
+    Each `watch` returns the observer of a job, given the job and the number of its worker.
     """
 
     def __init__(self, jobs: Sequence["Job"], *watch: Callable[["Job", int], Observer]) -> None:
@@ -162,7 +162,7 @@ class WatchedJobs:
         return outcomes
 
     def report(self, event: Mapping[str, Any]) -> None:
-        """Take an event of an executor.
+        """Receive an event of an executor.
 
         Args:
             event: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``, where epoch 0 begins a job; or, in the place
@@ -180,7 +180,7 @@ class WatchedJobs:
             self._of(key, event["worker"]).epoch({"epoch": event["epoch"], **event["values"]})
 
     def end(self, outcome: "JobOutcome") -> None:
-        """Take the outcome of a job, which is recorded."""
+        """Receive the outcome of a job, which is recorded."""
         self._of(outcome.key).end(outcome)
         del self._observers[outcome.key]
 
@@ -191,5 +191,5 @@ class WatchedJobs:
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values of an epoch to six digits."""
+    """Return the values of an epoch with six digits."""
     return {name: value if name == "epoch" else float(f"{value:.6g}") for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What became of a job."""
+"""`JobOutcome`: the outcome of a job."""
 
 import math
 from collections.abc import Generator
@@ -12,26 +12,26 @@ from xval.results.job_key import JobKey
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
 Outcomes: TypeAlias = Generator["JobOutcome", None, None]
-"""Of jobs that run, in the order in which they end; when it is closed, what runs or waits is ended."""
+"""Outcomes of running jobs in the order in which they end; closing the iterator ends running and waiting jobs."""
 Value = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A number; files have null for NaN, which JSON lacks."""
+"""A number; files have null for NaN because JSON lacks it."""
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
         status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
-        error: One line on what went wrong.
+        error: The error in one line.
         details: The traceback.
         seconds: Wall-clock time.
-        test_metrics: Of a done job; none where no items are left to test.
+        test_metrics: Test metrics of a finished job; empty if it has no test items.
         memory_mb: Resident memory of the process after the job.
         history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
-        out_of_memory: Of a crashed job: it found too little memory.
-        gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.
-        trial: Number of the trial of a search, whose `test_metrics` hold the validation score that scores it; 0: none.
+        out_of_memory: Whether a crashed job had too little memory.
+        gpu_memory_mb: Peak memory of the arrays of its process on its GPU (MB); 0: not known.
+        trial: Number of the trial of a search, whose `test_metrics` have its validation score; 0: not a trial.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -57,5 +57,5 @@ class JobOutcome:
 
     @property
     def key(self) -> JobKey:
-        """What names the job."""
+        """The key of the job."""
         return JobKey.from_numbers(self.instance, self.fold, self.repeat, self.trial)

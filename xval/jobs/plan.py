@@ -1,6 +1,6 @@
-"""Instances times folds times repeats: the jobs, which of them are done already, and in which stages the others run.
+"""The jobs (instances times folds times repeats): those that are done, and the stages in which the others run.
 
-A plan that contradicts what the results folder holds is refused here, before anything is trained.
+A plan that contradicts the results folder raises an error here, before training.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -39,13 +39,13 @@ from xval.settings.schema import Settings, names_of
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command will do.
+    """The plan of a command.
 
     Attributes:
-        folds: Of the experiment; `chosen_folds` are the numbers of those to run.
-        instances: The chosen ones.
-        to_do: Their jobs in the chosen folds that are not done.
-        done: Those that are.
+        folds: The folds of the experiment; `chosen_folds` has the numbers of those to run.
+        instances: The chosen instances.
+        to_do: Their unfinished jobs in the chosen folds.
+        done: Their finished jobs in the chosen folds.
     """
 
     folder: ExperimentFolder
@@ -61,13 +61,13 @@ class Plan:
 
 
 def identity_of(instance: Instance, folds_hash: str) -> JobIdentity:
-    """Return what a record of an instance has to agree with, so that it counts."""
+    """Return the identity with which a record of an instance must agree to count."""
     has_other_models = partial(has_changed, settings=instance.settings)
     return JobIdentity(instance.settings_hash, folds_hash, instance.own_code, has_other_models)
 
 
 class AboutCorpus(NamedTuple):
-    """What settings.json says of the corpus; see the attributes of `WrittenInstance` of these names."""
+    """The entries of settings.json on the corpus; see the attributes of `WrittenInstance` with these names."""
 
     cautions: Sequence[str] = ()
     item_name: str = ""
@@ -80,9 +80,9 @@ _NOTHING = AboutCorpus()
 def write_settings(
     folder: ExperimentFolder, instance: Instance, description: str, script: str = "", about: AboutCorpus = _NOTHING
 ) -> None:
-    """Write settings.json of an instance: every parameter, where it came from, and what is to be known of its corpus.
+    """Write settings.json of an instance: all parameters, their sources, and cautions on its corpus.
 
-    It says as well in which folders the modules of the user's own are.
+    It also has the folders of the user's modules.
     """
     content = {
         "format_version": FORMAT_VERSION,
@@ -101,7 +101,7 @@ def write_settings(
 
 
 def renew_words(folder: ExperimentFolder, instance: Instance) -> bool:
-    """Write what is only said next to results into the settings.json of a finished instance; return whether it was another."""
+    """Update the texts in settings.json of a finished instance that do not affect results; return whether they changed."""
     path = folder.instance_folder(instance.number) / "settings.json"
     written = read_json(path)
     parameters, sources = ((written or {}).get(name) for name in ("parameters", "sources"))
@@ -123,10 +123,10 @@ def make_plan(
     fold_numbers: Collection[int] | None = None,
     overwrite: bool = False,
 ) -> Plan:
-    """Find which jobs of some instances are done and which are to do, of all folds or of some; nothing is written.
+    """Find the finished and the open jobs of some instances, for all folds or some; no file is written.
 
-    Finished results that were made with other settings, folds or code of the user's own are refused, unless they are to be
-    replaced (`overwrite`). Those of a search with fewer trials are to do again: their trials count.
+    Raises an error for finished results that were made with other settings, folds or user code, unless they are to be replaced
+    (`overwrite`). Results of a search with fewer trials are open again, but their trials count.
     """
     available = [fold.number for fold in folds.folds]
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
@@ -160,7 +160,7 @@ def make_plan(
 
 
 def is_of_shorter_search(record: Record, instance: Instance, folds_hash: str) -> bool:
-    """Return whether a record is of the same instance with fewer trials in each fold, so that its search goes on."""
+    """Return whether a record is of the same instance with fewer trials in each fold, so that its search continues."""
     plan, n_tried = instance.settings.search_plan, len((record.get("search") or {}).get("trials") or ())
     if plan is None or not 0 < n_tried < plan.n_trials:
         return False
@@ -169,9 +169,9 @@ def is_of_shorter_search(record: Record, instance: Instance, folds_hash: str) ->
 
 
 def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: Mapping[JobKey, Fold]) -> list[Job]:
-    """Return the frozen jobs of a plan, in the order in which they are run.
+    """Return the frozen jobs of a plan in the order of running.
 
-    `stores` has the feature store of each instance, `parts` what jobs use of their folds where that is not all.
+    `stores` has the feature store of each instance, `parts` the parts of folds that jobs use, if not all.
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
@@ -201,7 +201,7 @@ def make_job(
     own_code: Mapping[str, str],
     repeat: int = 1,
 ) -> Job:
-    """Return the job of a fold of an instance, which reads a feature store and belongs to a copy of the code."""
+    """Return the job of a fold of an instance with its feature store and its copy of the code."""
     return Job(
         experiment_folder=str(folder.path.resolve()),
         code_folder=str(code.resolve()),
@@ -219,7 +219,7 @@ def make_job(
 
 
 def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Return the jobs in stages, each in the order in which they came; jobs that wait for each other are refused."""
+    """Return the jobs in stages, each in the given order; raise an error for jobs that wait for each other."""
     reads = [_read(job) for job in jobs]
     if not any(reads):
         return [list(jobs)] if jobs else []
@@ -242,14 +242,14 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int], *, overwrite: bool) -> None:
-    """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
+    """Raise an error for mixed folds or tasks, because results are only comparable on the same splits of the same data."""
     if not folder.folds_file.exists():
         return
     results = open_results(folder)
     written = results.folds
     before, now = written.plan.settings, folds.settings
     # A repeat more or less changes none of the others.
-    fold_repeats = zip(written.deal_hashes, folds.deal_hashes, strict=False)
+    fold_repeats = zip(written.repeat_hashes, folds.repeat_hashes, strict=False)
     if all(earlier == present for earlier, present in fold_repeats) and before.get("task_type") == now.get("task_type"):
         return
     finished = [number for number in folder.instances() if number not in replaced and results.done(folder.jobs(number))]
@@ -272,7 +272,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
 def _describe_difference(
     folder: ExperimentFolder, instance: Instance, others: Mapping[JobKey, Record], *, overwrite: bool
 ) -> str:
-    """Return which parameters, and which code of the user's own, differ from those that finished results were made with."""
+    """Return the parameters and the user's code that differ from those of finished results."""
     folds = sorted({key.fold for key in others})
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
@@ -310,7 +310,7 @@ def _describe_difference(
 
 
 def _read(job: Job) -> set[Path]:
-    """Return the models that a job combines or starts from, as far as they are files of this machine."""
+    """Return the models that a job combines or starts from, if they are files on this machine."""
     initial = job.settings.start_model
     paths = [] if initial is None or is_address(initial) else [initial.replace("{fold}", str(job.fold.number))]
     if job.settings.architecture == COMBINATION:

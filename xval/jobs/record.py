@@ -1,4 +1,4 @@
-"""The parts of the record of a fold that models of all kinds have: the job, and the versions of what computes it."""
+"""The entries of the record of a fold that all kinds of models have: the job and library versions."""
 
 import csv
 import platform
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """Return the first part of every record: the job, its items, what its search chose, and the hashes of what made it."""
+    """Return the first entries of every record: the job, its items, the choice of its search, and the hashes of its inputs."""
     return {
         "format_version": FORMAT_VERSION,
         "status": "failed",
@@ -52,7 +52,7 @@ def describe_job(job: Job) -> dict[str, Any]:
 
 
 def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
-    """Return how many clips of each side scale its items and are not evaluated; nothing without enrolment_s."""
+    """Return the number of clips on each side that scale items and are not evaluated; empty without enrolment_s."""
     enrolment = read_enrolment_of(job.settings, _corpus_folder(job)) if job.settings.enrolment_s is not None else {}
     if not enrolment:
         return {}
@@ -62,7 +62,7 @@ def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
 
 
 def _judge_embedder(job: Job) -> dict[str, Any]:
-    """Return the verdict on an embedder that xval has trained, or on a preset, by what trained it; of others nothing."""
+    """Return the leakage verdict on an embedder of xval or a preset, from its training data; empty for others."""
     features = job.settings.feature_settings()
     path, foreign = own_embedder(features), foreign_embedder(features)
     leakage: Leakage | None = None
@@ -78,7 +78,7 @@ def _judge_embedder(job: Job) -> dict[str, Any]:
 
 
 def _count_near_duplicates(job: Job) -> dict[str, int]:
-    """Return how many tested clips nearly equal one that trains or validates; nothing where that was not looked for."""
+    """Return the number of test clips that are near-duplicates of training or validation clips; empty if not searched for."""
     try:
         index_hash = open_store(Path(job.store_folder)).description.index_hash
         pairs = read_across_items(_corpus_folder(job), index_hash)
@@ -93,7 +93,7 @@ def _corpus_folder(job: Job) -> Path:
 
 
 def _embedder_hash(job: Job) -> str | None:
-    """Return the hash of what made the embeddings that a job reads; None: a script made its features, or the store is gone."""
+    """Return the hash of the embedder of a job's features; None: a script made its features, or the store is gone."""
     try:
         made_by = open_store(Path(job.store_folder)).description.embedder
     except CorpusError:
@@ -102,7 +102,7 @@ def _embedder_hash(job: Job) -> str | None:
 
 
 def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
-    """Return what the record of a model that was trained on all items says in the place of scores."""
+    """Return the entries of the record of a model of all items that replace scores."""
     training_table = data.sides["training"].table
     return {
         "status": "untested",
@@ -116,7 +116,7 @@ def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
 
 
 def versions(*, with_keras: bool = True) -> dict[str, str]:
-    """Return the versions of xval, Python, NumPy, and of Keras and its backend; of TensorFlow, whether oneDNN is on."""
+    """Return the versions of xval, Python, NumPy, Keras and its backend; for TensorFlow, also whether oneDNN is on."""
     version_of = {"xval": __version__, "python": platform.python_version()}
     if with_keras:
         import keras
@@ -129,7 +129,7 @@ def versions(*, with_keras: bool = True) -> dict[str, str]:
 
 
 def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:
-    """Write a row per epoch; the columns are the values that training followed."""
+    """Write a row per epoch with the monitored values as columns."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(epochs[0]))
         writer.writeheader()

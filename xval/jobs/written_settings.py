@@ -1,6 +1,7 @@
-"""The parameters of an instance as a run has written them, read back without the script.
+"""Read the parameters of an instance that a run has written, without the script.
 
-An `Instance` that is read back is checked as when it was resolved. Written parameters are also compared with those of a run.
+An `Instance` that is read back is checked in the same way as a new one. Written parameters are also compared with those of a
+run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,10 +27,10 @@ _OF_NETWORKS = ("batch_size", "deterministic", "backend")  # further settings th
 
 
 def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
-    """Return an instance as its settings.json has it; an ensemble, which has no settings, is refused.
+    """Return an instance from its settings.json; raise an error for an ensemble, which has no settings.
 
-    So is a file that was edited, that a version with other parameters wrote, or that names a missing part of the user's own.
-    Modules of the user's own are looked for in the folders where they were, or in the copies of the code where one is gone.
+    Also raises an error for a file that was edited, that a version with other parameters wrote, or that names missing user
+    code. User modules are searched in their former folders, or in the copies of the code if a folder is gone.
     """
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
@@ -61,7 +62,7 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
 
 
 def other_backends(folder: ExperimentFolder, instances: Iterable[Instance]) -> dict[int, str]:
-    """Return the backends that results of instances ran on, by number, where these are others than the instances have."""
+    """Return the backends of results of instances, by number, if they differ from those of the instances."""
     backends = {}
     for instance in instances:
         parameters = (folder.settings(instance.number) or {}).get("parameters")
@@ -72,16 +73,16 @@ def other_backends(folder: ExperimentFolder, instances: Iterable[Instance]) -> d
 
 
 def _code_copies(folder: ExperimentFolder, number: int) -> list[str]:
-    """Return the copies of the code that the finished jobs of an instance ran on."""
+    """Return the copies of the code on which the finished jobs of an instance ran."""
     records = (folder.record(*key) or {} for key in folder.jobs(number))
     return [str(folder.path / "code" / code) for code in sorted({str(record.get("code_hash")) for record in records})]
 
 
 def with_written_unused(folder: ExperimentFolder, instance: Instance) -> Instance:
-    """Return an instance that trains no network with what only networks use as its results have it.
+    """Return an instance without a network, with the settings that only networks use as in its results.
 
-    ``--set num_epochs=3``, which is meant for the networks next to it, changes no number of an estimator. An instance that
-    differs in what it uses is returned as it is.
+    ``--set num_epochs=3`` does not change the results of an estimator. An instance that differs in other settings is returned
+    unchanged.
     """
     written: Mapping[str, object] = {}
     with suppress(ResultsError):  # a damaged file is named by those who need it
@@ -102,9 +103,9 @@ def with_written_unused(folder: ExperimentFolder, instance: Instance) -> Instanc
 
 
 def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
-    """Return an instance that is searched with values of its space in the place of the search.
+    """Return an instance with values of its search space instead of the search.
 
-    Options that nobody has set are those of the architecture, which may be searched too.
+    Options that are not set have the defaults of the architecture, which may be searched as well.
     """
     try:
         settings, _ = from_parameters({**instance.parameters, "search": None, **values}, together=True)
@@ -128,6 +129,6 @@ def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list
 
 
 def _value(parameters: Mapping[str, object], name: str) -> str:
-    """Return a parameter as text; one that changes nothing may be missing."""
+    """Return a parameter as text; parameters that do not affect results may be missing."""
     neutral = {**NEUTRAL, **NEUTRAL_OPTIONS}
     return repr(parameters[name]) if name in parameters else repr(neutral[name]) if name in neutral else "not there"

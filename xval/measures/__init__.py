@@ -1,1 +1,1 @@
-"""Predictions in, scores out: tasks, metrics, statistics, events; nothing here knows of experiments or files."""
+"""Compute scores from predictions: tasks, metrics, statistics, events, all independent of experiments and files."""

@@ -18,10 +18,10 @@ class Answered:
     """Targets and predictions of examples or clips; `xval.measures.events.recordings` has those of frames.
 
     Attributes:
-        rows: DataFrame, a row each: item, clip, and what else names it; of items with one decision also n_clips, how many
-            clips it is of.
+        rows: A row for each: item, clip and other identifying columns; with one decision per item also n_clips, the number of
+            its clips.
         targets: As the metrics of the task take them.
-        predictions: float32 (n, n_outputs); of a representation (n,).
+        predictions: float32 (n, n_outputs), or (n,) for a representation.
     """
 
     rows: "pd.DataFrame"
@@ -34,19 +34,19 @@ class Answered:
 
     @property
     def n_clips(self) -> int:
-        """The number of clips, where a row is a clip or a decision; those of a decision are all counted."""
+        """The number of clips if a row is a clip or a decision; all clips of a decision count."""
         return int(self.rows["n_clips"].sum()) if "n_clips" in self.rows else len(self)
 
     def counted(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return the targets and predictions that metrics see."""
+        """Return the targets and predictions for metrics."""
         return self.targets, self.predictions
 
     def counted_items(self) -> NDArray[Any]:
-        """Return the items' names, str (n,)."""
+        """Return the item of each row: str (n,)."""
         return self.rows["item"].to_numpy(dtype=str)
 
     def by_clip(self, averaging: Averaging) -> "Answered":
-        """Return the clips, or items, in the order of their first examples, whose predictions are combined."""
+        """Return the combined predictions of clips or items, in the order of their first examples."""
         answered = self
         for column, how in averaging.levels:
             codes = answered.rows[column].factorize()[0]
@@ -59,21 +59,23 @@ class Answered:
         return answered
 
     def by_item(self) -> Iterator[tuple[str, "Answered"]]:
-        """Yield each item, in the order of their names, with what was answered on it."""
+        """Yield each item, sorted by name, with its targets and predictions."""
         items = self.counted_items()
         for item in sorted(set(items.tolist())):
             own = np.flatnonzero(items == item)
             yield item, Answered(self.rows.iloc[own], self.targets[own], self.predictions[own])
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return the tables that are kept next to the predictions, by the names of their files."""
+        """Return the tables to store next to the predictions, by file name."""
         return {}
 
 
 def combine_clips(
     targets: NDArray[Any], predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return targets and predictions of clips from those of examples: combined, but for targets that all of its examples share.
+    """Combine targets and predictions of examples into those of clips.
+
+    Targets that all examples of a clip share stay as they are.
 
     Args:
         targets: As the metrics of the task take them.

@@ -1,4 +1,4 @@
-"""What the metrics of several tasks share: quotients, means, the area under a ROC curve, the check of targets of 0 and 1."""
+"""Functions for the metrics of several tasks: quotients, means, ROC areas and equal error rates, a check of targets."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from xval.base.errors import JobError
 
 
 def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
-    """Return the quotient, NaN over 0: no numerator here is larger than 0 where its denominator is 0."""
+    """Return the quotient, and NaN where the denominator is 0; the numerator is 0 there, too."""
     with np.errstate(invalid="ignore"):
         return np.asarray(numerator, dtype=np.float64) / np.asarray(denominator, dtype=np.float64)
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> float:
-    """Return the mean of what is not NaN; NaN where nothing is."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     defined = values[~np.isnan(values)]
     return float(np.mean(defined)) if len(defined) else float("nan")
 
 
 def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bool_]) -> float:
-    """Return the share of pairs of a positive and a negative example that the scores put in order, ties counted half.
+    """Return the share of pairs of a positive and a negative example that the scores put in the right order; ties count half.
 
-    It is the area under the ROC curve (Hanley & McNeil 1982). NaN where all examples are positive, or none is.
+    This is the area under the ROC curve (Hanley & McNeil 1982). NaN if all examples are positive, or none is.
     """
     positives, negatives = scores[is_positive], np.sort(scores[~is_positive])
     n_below = negatives.searchsorted(positives, "left").sum()
@@ -32,9 +32,9 @@ def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bo
 
 
 def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> float:
-    """Return the error rate at the threshold that misses as large a share of the targets as it accepts of the others.
+    """Return the equal error rate: the error rate at the threshold where false negative and false positive rate are equal.
 
-    It is read off the ROC curve with straight lines between its points.
+    It is interpolated linearly between the points of the ROC curve.
 
     Args:
         is_target: bool (n,), some True and some False.
@@ -49,7 +49,7 @@ def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> floa
 
 
 def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:
-    """Refuse targets of labels that are neither 0 nor 1."""
+    """Raise an error if a target of a label is neither 0 nor 1."""
     if not np.isin(targets, (0, 1)).all():
         raise JobError(
             f"metrics of {task_type}: received targets from {targets.min():g} to {targets.max():g}; expected 0 and 1."

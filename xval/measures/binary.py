@@ -1,7 +1,7 @@
 """Metrics of one class against the others, the positive one: sensitivity, specificity, F1, predictive values, fixed points.
 
-They are named in the setting ``metrics``. Only the user knows which of two classes is to be detected, so that
-``positive_class`` has no default.
+The setting ``metrics`` names them. Only the user knows which of two classes is to be detected, so ``positive_class`` has no
+default.
 
 Sources: Altman and Bland, BMJ 308:1552, 1994 (sensitivity and specificity); BMJ 309:102, 1994 (predictive values).
 """
@@ -19,7 +19,7 @@ from xval.measures.metrics import Chance, Metric, RestsOn
 from xval.measures.operating_points import FIXED, point_at
 
 WRITTEN = "positive_class:"
-"""Before the number of the class in the written name of a metric that was added after training: ``positive_class:1.f1``."""
+"""Prefix of the class number in the stored name of a metric that was added after training: ``positive_class:1.f1``."""
 
 
 def _share(part: int, whole: int) -> float:
@@ -68,15 +68,15 @@ _ALIASES = {
 
 
 def canonical(name: str) -> str:
-    """Return the name under which a metric of the positive class has its scores; any other name as it is."""
+    """Return the name of the scores of a metric of the positive class; any other name is returned unchanged."""
     plain = plain_name(name)
     return _ALIASES.get(plain, next((known for known in NAMES if plain_name(known) == plain), name))
 
 
 def find(name: str, positive: int) -> Metric:
-    """Return a metric of the positive class, which has this number.
+    """Return a metric of the positive class with this number.
 
-    It is NaN where it is undefined: the sensitivity of examples of which none is positive.
+    It is NaN where it is undefined, such as the sensitivity of examples without a positive one.
     """
     if name in FIXED:
         at_point, chance = partial(_measure_at, name, positive), partial(_chance_at, name)
@@ -89,7 +89,7 @@ def find(name: str, positive: int) -> Metric:
 
 
 def rests_on(positive: int, sides: Sequence[bool] = (True, False)) -> RestsOn:
-    """Return which examples are positive, and which are not, as far as a score is of them; see `Metric`."""
+    """Return which examples are positive and which negative, as far as a score depends on them; see `Metric`."""
     return partial(_sides_of, positive, sides)
 
 
@@ -128,18 +128,18 @@ def _chance_at(name: str, targets: Targets, weights: NDArray[np.float64]) -> Cha
 
 
 def number_of(positive_class: str | None, class_names: Sequence[str]) -> int | None:
-    """Return the number of the positive class; None: there is none of this name, or none is named."""
+    """Return the number of the positive class; None: no class has this name, or none is named."""
     return class_names.index(positive_class) if positive_class in class_names else None
 
 
 def check_class(names: Iterable[str], positive_class: str | None, class_names: Sequence[str], where: str) -> None:
-    """Refuse a positive class that the corpus does not have, and metrics of one that nobody has named.
+    """Raise a `SettingsError` for an unknown positive class, and for its metrics if no positive class is named.
 
     Args:
-        names: The metrics that are asked for.
-        positive_class: As the user says.
-        class_names: Of the corpus.
-        where: What to write, such as ``positive_class = ...``, in which ``{}`` stands for a class.
+        names: The requested metrics.
+        positive_class: The setting of this name.
+        class_names: The classes of the corpus.
+        where: The setting to write, such as ``positive_class = ...``, in which ``{}`` stands for a class.
     """
     if positive_class is not None and positive_class not in class_names:
         raise SettingsError(

@@ -2,9 +2,9 @@
 
 Sources: reliability curve and expected and maximum calibration error with bins of equal width: Naeini, Cooper and Hauskrecht
 (Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015), Guo et al. (On Calibration of Modern Neural
-Networks, ICML 2017), who also have temperature scaling; score: Brier (Monthly Weather Review 78, 1950). The remedy for few
-examples, of which all may be right, is Platt's (1999, "Probabilistic outputs for support vector machines"): as if a few more
-had been answered, some of them wrong.
+Networks, ICML 2017), who also describe temperature scaling; Brier score: Brier (Monthly Weather Review 78, 1950). With few
+examples, which may all be right, the temperature is fitted as Platt suggests (1999, "Probabilistic outputs for support vector
+machines"): as if there were a few more examples, some of them with wrong predictions.
 """
 
 from collections.abc import Callable
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 N_BINS = 15
 _ROUNDING = 1e-5  # float32 probabilities may exceed 1
 TEMPERATURES = (float(np.exp(-4.0)), float(np.exp(4.0)))
-"""The least and the greatest."""
+"""The smallest and the largest temperature."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The accuracy of a classifier by its confidence.
+    """The accuracy of a classifier as a function of its confidence.
 
     Attributes:
-        edges: float64 (n_bins + 1,), of the bins of confidence, 0 to 1; a bin includes its upper edge.
-        counts: int64 (n_bins,), examples in each bin.
-        accuracy: float64 (n_bins,), share of them whose predicted class is the true one; NaN: the bin is empty.
+        edges: float64 (n_bins + 1,), the edges of the confidence bins, 0 to 1; a bin includes its upper edge.
+        counts: int64 (n_bins,), number of examples in each bin.
+        accuracy: float64 (n_bins,), share of examples with the right class; NaN: the bin is empty.
         confidence: float64 (n_bins,), mean probability of the predicted class; NaN: the bin is empty.
-        ece: Expected calibration error: mean distance of accuracy and confidence, weighted by the counts.
+        ece: Expected calibration error: mean distance between accuracy and confidence, weighted by the counts.
         mce: Maximum calibration error: the largest such distance.
-        brier: Brier score: mean over examples of the squared distance of the probabilities and the one-hot truth, summed over
-            classes; 0 perfect, 2 worst.
+        brier: Brier score: mean over examples of the squared distance between probabilities and one-hot targets, summed over
+            classes; 0 is perfect, 2 worst.
     """
 
     edges: NDArray[np.float64]
@@ -107,14 +107,14 @@ def are_probabilities(predictions: NDArray[Any]) -> bool:
 
 
 def log_of(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    """Return logarithms that are finite where a float32 probability is 0."""
+    """Return the logarithms of probabilities, finite where a float32 probability is 0."""
     return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)), np.float64)
 
 
 def at_temperature(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float32]:
-    """Return the softmax of what the probabilities are the softmax of, divided by a temperature, float32 (n, n_classes).
+    """Return probabilities whose logits are divided by a temperature: float32 (n, n_classes).
 
-    Above 1 it makes them less confident; it leaves the order of the classes as it is.
+    A temperature above 1 makes them less confident; the order of the classes stays the same.
     """
     scaled = log_of(probabilities) / temperature
     shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
@@ -128,13 +128,13 @@ def fit_temperature(
     weights: NDArray[np.float64] | None = None,
     n_wrong: float = 1.0,
 ) -> float:
-    """Return the temperature with the smallest mean cross entropy on examples that the classifier was not fitted to.
+    """Return the temperature with the smallest mean cross entropy on examples to which the classifier was not fitted.
 
     Args:
-        log_probabilities: Gives the logarithms at a temperature, float64 (n_examples, n_classes).
+        log_probabilities: Function from a temperature to log probabilities, float64 (n_examples, n_classes).
         targets: int64 (n_examples,), class numbers.
-        weights: float64 (n_examples,); None: all count alike.
-        n_wrong: It is fitted as if one more example had been right and so many wrong, whatever the example.
+        weights: float64 (n_examples,); None: equal weights.
+        n_wrong: The fit adds one right example and this many wrong ones.
     """
     from scipy.optimize import minimize_scalar  # here, because metrics are measured without it
 
@@ -152,14 +152,14 @@ def fit_temperature(
 def temperature_of_clips(
     predictions: NDArray[np.float32], targets: NDArray[Any], clips: NDArray[Any], items: NDArray[Any], clip_average: str
 ) -> float:
-    """Return the temperature with which the answers to clips fit best, in which every item counts alike.
+    """Return the temperature with the smallest mean cross entropy over clips, in which every item has the same weight.
 
     Args:
         predictions: float32 (n_examples, n_classes), probabilities.
         targets: int64 (n_examples,), class numbers.
         clips: (n_examples,), the clip of each example.
-        items: (n_examples,), its item, such as the speaker.
-        clip_average: As of `combine_examples`; with votes, which no temperature changes, as with probabilities.
+        items: (n_examples,), the item of each example, such as the speaker.
+        clip_average: As for `combine_examples`; votes, which no temperature changes, are treated as probabilities.
     """
     how = "probabilities" if clip_average == "votes" else clip_average
     _, first, clip_of = np.unique(clips, return_index=True, return_inverse=True)

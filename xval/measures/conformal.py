@@ -1,14 +1,14 @@
 """Conformal prediction sets that contain the true class with a requested probability, and selective risk and coverage.
 
-The calibration clips are of speakers to whom the models were not fitted. The risk is the share of wrong predictions among the
-share of clips that the model predicts because it is confident.
+The calibration clips come from speakers on whom the models were not fitted. The risk is the share of wrong predictions among
+the clips for which the model is confident enough to predict.
 
 The unit is the speaker, since clips of one speaker are alike: split conformal prediction for two layers (Dunn, Wasserman and
 Ramdas 2018, "Distribution-free prediction sets for two-layer hierarchical models"; Lee, Barber and Willett 2023,
-"Distribution-free inference with hierarchical data"). Each of K speakers weighs 1 / (K + 1), shared among its clips, and
-1 / (K + 1) is left for a new speaker, who may be worse than all of them. The score of a clip is 1 less the probability of its
-true class, which gives the smallest sets on average (Sadinle, Lei and Wasserman 2019). Clips of several models are compared
-with what the same model makes of the new clip (cross-conformal prediction, Vovk 2015).
+"Distribution-free inference with hierarchical data"). Each of K speakers has the weight 1 / (K + 1), shared among its clips,
+and 1 / (K + 1) remains for a new speaker, who may be worse than all of them. The score of a clip is 1 minus the probability of
+its true class, which gives the smallest sets on average (Sadinle, Lei and Wasserman 2019). With several models, each
+calibration clip is compared with the prediction of the same model for the new clip (cross-conformal prediction, Vovk 2015).
 """
 
 import math
@@ -27,12 +27,12 @@ _N_SHARES = 50
 
 @dataclass(frozen=True)
 class SpeakerScores:
-    """How badly clips fit their true classes, whose speakers no model was fitted to.
+    """Nonconformity scores of clips for their true classes, from speakers on whom no model was fitted.
 
     Attributes:
-        scores: float64 (n_clips,), 1 less the probability of the true class.
+        scores: float64 (n_clips,), 1 minus the probability of the true class.
         items: (n_clips,), the speaker (or other item) of each clip.
-        models: int64 (n_clips,), the number of the model that answered it, from 0.
+        models: int64 (n_clips,), the number of the model that predicted the clip, from 0.
     """
 
     scores: NDArray[np.float64]
@@ -50,7 +50,7 @@ class SpeakerScores:
         return SpeakerScores(self.scores[others], self.items[others], self.models[others])
 
     def p_values(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return how much of the speakers' weight fits no better than each class of new clips, float64 (n_clips, n_classes).
+        """Return the conformal p value of each class of new clips: float64 (n_clips, n_classes).
 
         Args:
             probabilities: float (n_models, n_clips, n_classes).
@@ -67,7 +67,7 @@ class SpeakerScores:
 
 
 class Answers(NamedTuple):
-    """What one training answered on tested clips.
+    """The predictions of one training on tested clips.
 
     Attributes:
         targets: int64 (n_clips,), class numbers.
@@ -81,13 +81,13 @@ class Answers(NamedTuple):
 
 
 class RiskCurve(NamedTuple):
-    """What is wrong where only the clips with the most probable answers are answered; every speaker counts alike.
+    """The share of wrong predictions if only the most confident ones are given; every speaker has the same weight.
 
     Attributes:
-        shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally confident are
-            answered together, as from a threshold on.
-        risks: float64 (n,), of these the share that is answered wrongly; the mean over trainings.
-        low: float64 (n,), the lower end of the 95 % interval as of `score_interval`; NaN: it cannot be estimated.
+        shares: float64 (n,), the share of clips with a prediction, increasing to 1; equally confident clips count together, as
+            with a threshold.
+        risks: float64 (n,), the share of wrong predictions among them, averaged over trainings.
+        low: float64 (n,), the lower end of the 95 % interval as from `score_interval`; NaN: it cannot be estimated.
         high: float64 (n,), its upper end.
     """
 
@@ -98,41 +98,41 @@ class RiskCurve(NamedTuple):
 
     @property
     def has_interval(self) -> bool:
-        """Whether some share of clips has one."""
+        """Whether some share of clips has an interval."""
         return bool(np.isfinite(self.low).any())
 
 
 def score_classes(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how badly each class fits, float64 of the same shape."""
+    """Return the nonconformity score of each class, float64 of the same shape."""
     return np.asarray(1 - probabilities.astype(np.float64), np.float64)
 
 
 def score_clips(targets: NDArray[Any], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how badly the true class of each clip fits, float64 (n_clips,)."""
+    """Return the nonconformity score of the true class of each clip: float64 (n_clips,)."""
     return np.asarray(score_classes(probabilities)[np.arange(len(targets)), targets], np.float64)
 
 
 def speakers_needed(coverage: float) -> int:
-    """Return how many speakers it takes for sets that leave out any class."""
+    """Return the number of speakers from which on a prediction set can exclude a class."""
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
 def largest_coverage(n_speakers: int) -> float:
-    """Return the largest coverage, of two digits, for which so many speakers are enough."""
+    """Return the largest coverage, with two digits, for which this number of speakers is enough."""
     return n_speakers * 100 // (n_speakers + 1) / 100
 
 
 def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], coverage: float) -> NDArray[np.bool_]:
-    """Return for new clips which classes are in their sets, bool (n_clips, n_classes); the most probable one always is.
+    """Return which classes are in the prediction sets of new clips: bool (n_clips, n_classes); the most probable one always is.
 
-    The sets hold the true class of so many of the clips of new speakers, on average over speakers, or more, where these are as
-    the speakers of the scores are. With several models they do by experience; what is proven is weaker, about 2 coverage - 1
-    where each speaker has scores of one model (Barber et al. 2021).
+    At least this share of the sets, averaged over new speakers, contains the true class if the new speakers are exchangeable
+    with those of the scores. With several models this holds in practice; the proven guarantee is weaker, about 2 coverage - 1
+    if each speaker has scores of one model (Barber et al. 2021).
 
     Args:
-        scores: Of speakers that no model was fitted to; with fewer than `speakers_needed` the sets hold all classes.
-        probabilities: float (n_models, n_clips, n_classes); one model: it is compared with all scores.
-        coverage: The share, above 0 and below 1.
+        scores: Scores of speakers on whom no model was fitted; with fewer than `speakers_needed` the sets contain all classes.
+        probabilities: float (n_models, n_clips, n_classes); a single model is compared with all scores.
+        coverage: The share of sets that contain the true class, above 0 and below 1.
     """
     sets = scores.p_values(probabilities) > 1 - coverage + _ROUNDING
     best = probabilities.mean(axis=0).argmax(axis=1)
@@ -141,11 +141,11 @@ def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], 
 
 
 def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,),)) -> RiskCurve:
-    """Return the share of wrong answers over the share of clips that are answered, the most confident first.
+    """Return the share of wrong predictions over the share of clips with a prediction, the most confident first.
 
     Args:
-        repeats: What each training answered.
-        runs: Which of them are one training run, whose variance is in the interval where there are several.
+        repeats: The predictions of each training.
+        runs: Groups of trainings that are one training run; with several runs the interval includes their variance.
     """
     curves, n_items = [_risks_of(answers) for answers in repeats], len(np.unique(repeats[0].items))
     shares = np.arange(1, _N_SHARES + 1) / _N_SHARES
@@ -172,7 +172,7 @@ def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,)
 
 
 def _risks_of(answers: Answers) -> Callable[[NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]:
-    """Return the function from how often each speaker is drawn, and shares of clips, to the share of wrong answers."""
+    """Return a function that gives the share of wrong predictions for counts of drawn speakers and shares of clips."""
     _, item_of, n_clips = np.unique(answers.items, return_inverse=True, return_counts=True)
     sure = answers.probabilities.max(axis=1)
     order = np.argsort(-sure, kind="stable")

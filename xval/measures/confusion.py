@@ -12,11 +12,11 @@ Targets = NDArray[np.int64]
 Predictions = NDArray[np.float32]
 
 THRESHOLD = 0.5
-"""From which probability on a label is predicted."""
+"""The probability from which on a label is predicted."""
 
 
 class ClassCounts(NamedTuple):
-    """Examples or frames of each class, int64 (n_classes,); the scores are float64 (n_classes,), NaN over 0."""
+    """Counts of examples or frames of each class, int64 (n_classes,); the scores are float64 (n_classes,)."""
 
     n_true: NDArray[np.int64]
     n_predicted: NDArray[np.int64]
@@ -44,7 +44,7 @@ class ClassCounts(NamedTuple):
 
 
 def all_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which classes are true and which predicted: bool (n, n_classes), of frames the background too.
+    """Return which classes are true and which are predicted: two bool (n, n_classes), including the background of frames.
 
     Args:
         targets: int64 (n,) class numbers, of which the most probable one is predicted; or (n, n_classes), 0 or 1.
@@ -57,13 +57,13 @@ def all_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> tupl
 
 
 def count_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> ClassCounts:
-    """Count what `all_classes` tells apart."""
+    """Count the examples of each class from the arrays of `all_classes`."""
     true, predicted = all_classes(targets, predictions)
     return ClassCounts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
 
 
 def per_class(targets: Targets, predictions: Predictions) -> ClassCounts:
-    """Count each class, faster than `count_classes` does."""
+    """Count the examples of each class, faster than `count_classes`."""
     counts = _count(targets, predictions)
     return ClassCounts(counts.sum(axis=1), counts.sum(axis=0), np.diag(counts))
 
@@ -92,7 +92,7 @@ def class_metrics(targets: Targets, predictions: Predictions, class_names: Seque
 
 
 def by_class(scores: Mapping[str, NDArray[Any]], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the scores of each class by its name, from arrays (n_classes,) by the name of the score."""
+    """Return the scores of each class by class name, from arrays (n_classes,) by score name."""
     return {
         class_name: {name: values[number].item() for name, values in scores.items()}
         for number, class_name in enumerate(class_names)

@@ -1,4 +1,4 @@
-"""What the methods of a `Task` take and return in addition to arrays."""
+"""The arguments and results of the methods of a `Task`, in addition to arrays."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,25 +22,25 @@ Names: TypeAlias = Sequence[str]
 Renames: TypeAlias = Mapping[str, str]
 Encoded: TypeAlias = dict[str, Array]
 Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
-"""Of a table, by their names: whatever has ``to_numpy``."""
+"""The columns of a table by name; each has ``to_numpy``."""
 MetricValues: TypeAlias = dict[str, float]
 
 
 class ResampledScore(NamedTuple):
-    """A score of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
+    """A score of resampled items, and the number of examples of each item in each class: float (n_classes, n_items)."""
 
     compute: Callable[[NDArray[np.intp]], float]
     weights: NDArray[Any]
 
 
 class Decoded(NamedTuple):
-    """Targets as metrics take them (None: the columns have none), and predictions, float32 (n, n_outputs)."""
+    """Targets in the form for metrics (None: the columns have none), and predictions, float32 (n, n_outputs)."""
 
     targets: NDArray[Any] | None
     predictions: NDArray[np.float32]
 
     def complete(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return targets and predictions, which have to be known and finite.
+        """Return targets and predictions, which must be known and finite.
 
         Raises:
             KeyError: There are no targets.
@@ -56,15 +56,15 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """What scores depend on in addition to targets and predictions.
+    """Options of scores in addition to targets and predictions.
 
     Attributes:
-        class_names: Of the outputs; empty where there are none.
+        class_names: Names of the outputs; empty if there are none.
         further: Metrics in addition to those of the task, by name.
-        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,).
-        clip_average: How the predictions of a clip's examples are combined.
-        frames: Of a task that labels frames: how events are found.
-        known: Scores by the bytes of what they are of, computed once where clips have one example each.
+        thresholds: float64 (n_classes,), the probability from which on each of several labels is predicted.
+        clip_average: How to combine the predictions of the examples of a clip.
+        frames: For a task with labels of frames: the settings for finding events.
+        known: Computed scores by the bytes of their input, so that clips with one example each are scored once.
     """
 
     class_names: tuple[str, ...] = ()
@@ -80,9 +80,9 @@ class SideScores(NamedTuple):
     """The scores of a side.
 
     Attributes:
-        metrics: By name; NaN: undefined.
-        item_metrics: n_clips and the metrics of each item.
-        classes: class_metrics by class, and confusion_matrix, where the task has them.
+        metrics: The metrics by name; NaN: undefined.
+        item_metrics: n_clips and the metrics, for each item.
+        classes: class_metrics by class, and confusion_matrix, if the task has them.
     """
 
     metrics: MetricValues
@@ -91,13 +91,13 @@ class SideScores(NamedTuple):
 
 
 class ClipAnswers(NamedTuple):
-    """What was answered on the clips of a fold, as text, and how wrong it is; arrays with a value per clip.
+    """The predictions for the clips of a fold as text, and their errors; arrays with a value per clip.
 
     Attributes:
-        true: As text; empty where a text would say nothing.
-        answer: As text; empty where a text would say nothing.
-        sure: Probability of the answer; NaN without classes.
-        error: How wrong it is, larger for worse; None: that takes the answers of all folds, see `Task.worst`.
+        true: The target as text; empty if a text would be of no use.
+        answer: The prediction as text; empty if a text would be of no use.
+        sure: Probability of the predicted class; NaN without classes.
+        error: The error, larger is worse; None: it requires the predictions of all folds, see `Task.worst`.
         numbers: Further columns, by name.
     """
 
@@ -109,13 +109,13 @@ class ClipAnswers(NamedTuple):
 
 
 class AnswerText(NamedTuple):
-    """The answer on a clip, for people.
+    """The prediction for a clip as text.
 
     Attributes:
-        answer: Empty for frames and reconstructions.
-        sure: The probability of the answer; empty without classes.
-        error: How wrong it is: as text, empty for classes, or a number.
-        is_right: Nothing is wrong with it.
+        answer: The prediction; empty for frames and reconstructions.
+        sure: The probability of the prediction; empty without classes.
+        error: The error, as text (empty for classes) or as a number.
+        is_right: Whether the prediction has no error.
     """
 
     answer: str

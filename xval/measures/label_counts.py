@@ -1,4 +1,4 @@
-"""Count true and predicted labels of clips that may have several, and compute scores of each label and decisions at thresholds.
+"""Count true and predicted labels in multi-label data, and compute scores of each label and decisions at thresholds.
 
 Targets are float32 (n, n_classes), 0 or 1; predictions float32 (n, n_classes), the probability of each label.
 """
@@ -16,7 +16,7 @@ Predictions = NDArray[np.float32]
 
 
 def average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
-    """Return the average precision of each label, float64 (n_classes,); NaN where no target has it."""
+    """Return the average precision of each label: float64 (n_classes,); NaN if no target has the label."""
     precisions = np.full(targets.shape[1], np.nan)
     for number in np.flatnonzero(targets.any(axis=0)):
         order = np.argsort(-predictions[:, number], kind="stable")
@@ -29,13 +29,13 @@ def average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np
 
 
 def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[np.float64]:
-    """Return the average precision of a random order of examples, the mean over all orders (Bestgen 2015).
+    """Return the expected average precision of a random order of examples (Bestgen 2015).
 
-    It is the share of the examples that have the label, and more where these are few: one of them may come first.
+    It is the share of examples with the label, and larger if these are few, because one of them may come first.
 
     Args:
-        n_true: How many of the examples have the label, at least one; an array of labels or a number.
-        n_examples: How many there are.
+        n_true: Number of examples with the label, at least 1; a number, or an array with a number per label.
+        n_examples: Number of examples.
     """
     harmonic = np.sum(1 / np.arange(1, n_examples + 1))
     return np.asarray((harmonic + (n_true - 1) / max(1, n_examples - 1) * (n_examples - harmonic)) / n_examples)
@@ -44,7 +44,7 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
-    """Return the scores of each label by its name, counted from the label's threshold on, float64 (n_classes,).
+    """Return the scores of each label at its threshold, by name; `thresholds` is float64 (n_classes,).
 
     Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
     that is neither.
@@ -66,12 +66,12 @@ def label_metrics(
 
 
 def decide(predictions: Predictions, thresholds: NDArray[np.float64]) -> Predictions:
-    """Return 1 where a probability reaches the threshold of its label, else 0: float32, as the predictions."""
+    """Return 1 where a probability reaches the threshold of its label, else 0: float32, in the shape of the predictions."""
     return np.asarray(predictions >= thresholds.astype(np.float32), np.float32)
 
 
 def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]:
-    """Return the labels of each example in one text, with ``;`` between them: those that are 1 of (n_examples, n_classes)."""
+    """Return the labels of each example as one text, joined by ``;``: those that are 1 in (n_examples, n_classes)."""
     return [";".join(name for name, is_on in zip(class_names, row, strict=True) if is_on) for row in decided > 0]
 
 

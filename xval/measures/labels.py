@@ -1,4 +1,4 @@
-"""Match the labels of new data with the classes or targets of a model, and find those that do not fit."""
+"""Match the labels of new data with the classes or targets of a model, and find labels that the model does not know."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ _N_SHOWN = 10
 
 
 class LabelledData(Protocol):
-    """Clips or recordings with their labels, as `xval.reuse.new_data.labelled_clips.LabelledClips` has them."""
+    """Clips or recordings with their labels; `xval.reuse.new_data.labelled_clips.LabelledClips` implements it."""
 
     @property
     def name(self) -> str:
@@ -31,7 +31,7 @@ class LabelledData(Protocol):
 
     @property
     def annotations(self) -> "pd.DataFrame | None":
-        """clip, start_s, end_s, label, annotator, for recordings with events."""
+        """clip, start_s, end_s, label, annotator of each event, for recordings with events."""
 
     @property
     def target_columns(self) -> Mapping[str, str]:
@@ -39,11 +39,11 @@ class LabelledData(Protocol):
 
 
 class MatchedLabels(NamedTuple):
-    """Labels as class numbers.
+    """The labels of new data as class numbers.
 
     Attributes:
         targets: int64 (n_labels,), class numbers; -1 where the model does not know the label.
-        unknown: Those labels with their counts, most frequent first.
+        unknown: The unknown labels with their counts, most frequent first.
         lacking: The classes that do not occur.
     """
 
@@ -53,14 +53,14 @@ class MatchedLabels(NamedTuple):
 
 
 class TrueLabels(NamedTuple):
-    """What is true of labelled data, as the outputs of a model say it.
+    """The targets of labelled data in the form of a model's outputs.
 
     Attributes:
-        targets: As the metrics of the task take them, of all clips; of recordings their `AnnotatedRecordings`; None: the input
-            is the target.
-        kept: bool (n_clips,), the clips that the model can be tested on.
+        targets: The targets of all clips in the form for metrics, or `AnnotatedRecordings` for recordings; None: the input is
+            the target.
+        kept: bool (n_clips,), the clips on which the model can be tested.
         matched: The labels of all clips; None: there are none.
-        reasons: Why each clip is skipped if it is not kept.
+        reasons: The reason for which each clip is skipped if it is not kept.
     """
 
     targets: Any
@@ -70,7 +70,7 @@ class TrueLabels(NamedTuple):
 
 
 def read_renames(pairs: Iterable[str]) -> dict[str, str]:
-    """Read ``FROM=TO`` of the command line; no label may be renamed twice."""
+    """Parse ``FROM=TO`` of the command line; raise an error if a label is renamed twice."""
     renames: dict[str, str] = {}
     for pair in pairs:
         before, equals, after = (composed(part).strip() for part in pair.partition("="))
@@ -82,7 +82,7 @@ def read_renames(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]) -> MatchedLabels:
-    """Return the class number of each label, where `renames` leads from labels of the data to classes of the model."""
+    """Return the class number of each label; `renames` maps labels of the data to classes of the model."""
     for before, after in renames.items():
         if before not in labels:
             raise SettingsError(
@@ -108,9 +108,9 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
 def match_label_sets(
     texts: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]
 ) -> tuple[MatchedLabels, NDArray[np.float32]]:
-    """Return what `match_labels` does of all labels of all clips, and which labels each clip has, float32 (n_clips, n_classes).
+    """Return `match_labels` of all labels of all clips, and the labels of each clip: float32 (n_clips, n_classes).
 
-    The texts are all labels of each clip, joined by ``;``. Labels that the model does not know do not count.
+    Each text has all labels of a clip, joined by ``;``. Labels that the model does not know are ignored.
     """
     labels = [split_labels(text) for text in texts]
     matched = match_labels([label for clip_labels in labels for label in clip_labels], class_names, renames)
@@ -120,7 +120,7 @@ def match_label_sets(
 
 
 def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> list[str]:
-    """Return a line for each unknown label, with a similar class and the option that renames it."""
+    """Return a line for each unknown label, with a similar class and the option to rename the label."""
     lines = []
     for label, count in list(unknown.items())[:_N_SHOWN]:
         near = near_class(label, class_names)

@@ -1,6 +1,6 @@
-"""The registry of metrics: their names, which direction is better, and the value of all of them.
+"""The registry of metrics: their names and directions, and a function that computes all of them.
 
-Metrics are the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them.
+Metrics are the functions with `@metric` in xval/measures/tasks/<task type>.py; no other file lists them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ Decorated = TypeVar("Decorated", bound=MetricFunction)
 
 
 class Chance(NamedTuple):
-    """What the best strategy reaches that does not listen.
+    """The chance level: the score of the best strategy that ignores the audio.
 
     Attributes:
-        strategy: In words.
-        answer: float (n_outputs,), the one answer that it gives to every example. None: the level is that of no certain answer.
+        strategy: The strategy in words.
+        answer: float (n_outputs,), its prediction for every example. None: the strategy is not a constant prediction.
     """
 
     value: float
@@ -36,27 +36,27 @@ class Chance(NamedTuple):
 
 
 RestsOn = Callable[[NDArray[Any]], NDArray[np.bool_]]
-"""From targets to which examples are of each class that a score rests on, bool (n_examples, n_classes)."""
+"""Function from targets to the membership of examples in the classes of a score: bool (n_examples, n_classes)."""
 
 ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]
-"""From the targets, and the weight of each example (their sum is 1), to the chance level of a metric."""
+"""Function from targets and weights of examples (sum 1) to the chance level of a metric."""
 
 
 class Metric(NamedTuple):
     """A metric function.
 
     Attributes:
-        function: From targets and predictions to a number.
-        least_outputs: From how many classes (or outputs) on it is computed.
+        function: Function from targets and predictions to a number.
+        least_outputs: The smallest number of classes (or outputs) for which it is computed.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
-        is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.
-        chance: Returns its chance level; None: not known.
-        aliases: Other names that it is known by.
-        credit: Of a metric that is a sum over the examples that are answered right: what each of them adds. None: of others.
-        is_pooled: Whether few examples give another value, so that it is read of all test examples together, not of each item.
-        rests_on: The classes whose items its interval is of; None: where examples have classes, each of them, unless it is a
-            mean of examples.
-        ranks: Whether it is of the order of all scores, which those of different models do not share; see
+        is_mean: Whether it is a mean of values of examples, so that it is also defined for an item or a fold that lacks a
+            class.
+        chance: Function that returns its chance level; None: not known.
+        aliases: Other names of it.
+        credit: For a metric that is a sum over correctly predicted examples: what each of them adds. None: for other metrics.
+        is_pooled: Whether few examples bias it, so that it is computed for all test examples together, not for each item.
+        rests_on: The classes whose numbers of items determine its interval; None: all classes, unless it is a mean of examples.
+        ranks: Whether it depends on the order of all scores, which are not comparable between models; see
             `TestedExamples.levelled`.
     """
 
@@ -74,15 +74,15 @@ class Metric(NamedTuple):
 
 
 def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return one class with all examples, for a metric that counts them together, such as micro F1."""
+    """Return a single class with all examples, for a metric that counts all classes together, such as micro F1."""
     return np.ones((len(targets), 1), bool)
 
 
 def lacks_class(metric: Metric | None, n_classes: int, present: Sequence[int]) -> bool:
-    """Return whether examples of only some classes say too little for a metric of examples with one class each.
+    """Return whether a metric of examples with one class each is misleading because some classes have no example.
 
-    That is one of classes (see `Metric.rests_on`), of which some has no example: with one class of two, any constant has a
-    balanced accuracy of 1. None: a metric of which nothing is known but its name.
+    This applies to metrics of classes (see `Metric.rests_on`): with only one of two classes, a constant prediction may have a
+    balanced accuracy of 1. None: only the name of the metric is known.
     """
     if metric is not None and metric.is_mean:
         return False
@@ -99,11 +99,11 @@ def labels_and_rest(targets: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 SKLEARN = "sklearn:"
-"""Before the name of a metric of scikit-learn."""
+"""Prefix of the name of a scikit-learn metric."""
 
 _METRICS: dict[str, dict[str, Metric]] = {}
 PACKAGE = "xval.measures.tasks"
-"""Has a file for each task; read by name, since these import this module."""
+"""The package with a file for each task; imported by name, because these files import this module."""
 
 
 def metric(
@@ -119,24 +119,24 @@ def metric(
     rests_on: RestsOn | None = None,
     ranks: bool = False,
 ) -> Callable[[Decorated], Decorated]:
-    """Make a function of a task's file one of its metrics, under the function's own name.
+    """Register a function of a task's file as a metric of the task, under the function's name.
 
-    A function in a module of the user's own is a metric of the instances that name it (the parameter ``metrics``).
+    A function in a user's module is a metric of the instances that name it in the parameter ``metrics``.
 
     Args:
         higher_is_better: True for scores, False for errors.
-        least_outputs: From how many classes (or outputs) on it is computed; with fewer it would say nothing.
-        bounds: Least and largest possible value, which intervals keep within; see `Metric`.
-        is_mean: Whether it is the mean of a value of each example.
-        chance: From targets and weights to its chance level; see `Metric`.
-        aliases: Other names that users may ask for it by; scores have the name of the function.
-        credit: What an example adds that is answered right; see `Metric`.
-        is_pooled: Whether it is read of all test examples together only; see `Metric`.
-        rests_on: The classes whose items its interval is of; see `Metric`.
-        ranks: Whether it is of the order of all scores; see `Metric`.
+        least_outputs: The smallest number of classes (or outputs) for which it is meaningful and computed.
+        bounds: Smallest and largest possible value, which limit intervals; see `Metric`.
+        is_mean: Whether it is a mean of values of examples.
+        chance: Function from targets and weights to its chance level; see `Metric`.
+        aliases: Other names under which users may request it; scores have the name of the function.
+        credit: What a correctly predicted example adds; see `Metric`.
+        is_pooled: Whether it is only computed for all test examples together; see `Metric`.
+        rests_on: The classes whose numbers of items determine its interval; see `Metric`.
+        ranks: Whether it depends on the order of all scores; see `Metric`.
 
     Returns:
-        The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
+        The decorator, which only adds the attributes ``higher_is_better`` and ``metric`` to the function.
     """
 
     def register(function: Decorated) -> Decorated:
@@ -166,7 +166,7 @@ def metric_names(task_type: str) -> tuple[str, ...]:
 
 
 def higher_is_better(task_type: str, name: str) -> bool:
-    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is."""
+    """Return whether a higher value of a metric is better; for ``loss``, which every task has, lower is better."""
     if name == "loss":
         return False
     metrics = _metrics(task_type)
@@ -176,7 +176,7 @@ def higher_is_better(task_type: str, name: str) -> bool:
 
 
 def least_outputs(task_type: str, name: str) -> int:
-    """Return the least number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
+    """Return the smallest number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
     registered = _metrics(task_type).get(name)
     return registered.least_outputs if registered else 1
 
@@ -190,10 +190,10 @@ def find(task_type: str, name: str) -> Metric:
 
 
 def canonical_name(task_type: str, name: str) -> str:
-    """Return the name under which a metric of a task has its scores: ``balanced_accuracy`` for ``uar``.
+    """Return the name of the scores of a metric of a task: ``balanced_accuracy`` for ``uar``.
 
-    Capitals and underscores do not matter. ``sklearn:cohen_kappa_score`` is ``sklearn.metrics.cohen_kappa_score``, a dotted
-    path as of a metric of the user's own. Any other name is returned as it is.
+    Case and underscores do not matter. ``sklearn:cohen_kappa_score`` stands for ``sklearn.metrics.cohen_kappa_score``, a dotted
+    path like that of a user's metric. Any other name is returned unchanged.
     """
     if name.startswith(SKLEARN):
         return f"sklearn.metrics.{name.removeprefix(SKLEARN)}"
@@ -205,7 +205,7 @@ def canonical_name(task_type: str, name: str) -> str:
 
 
 def describe(task_type: str, name: str) -> str:
-    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task."""
+    """Return the first paragraphs of a metric's docstring as plain text; empty if the task has no such metric."""
     registered = _metrics(task_type).get(name)
     text = (registered and registered.function.__doc__) or ""
     return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
@@ -214,7 +214,7 @@ def describe(task_type: str, name: str) -> str:
 def compute(
     task_type: str, targets: NDArray[Any], predictions: NDArray[Any], further: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:
-    """Return every metric of a task that is computed for so many classes, and further ones.
+    """Return all metrics of a task that are defined for this number of classes, and further metrics.
 
     Args:
         task_type: One of `task_types`.
@@ -231,7 +231,7 @@ def compute(
 
 
 def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], chosen: Mapping[str, Metric]) -> dict[str, float]:
-    """Return chosen metrics of targets and predictions, as `compute` takes them.
+    """Return the chosen metrics of targets and predictions, whose forms are those of `compute`.
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.

@@ -2,9 +2,8 @@
 
 Scores are larger for positive examples.
 
-A point is read of the scores of all examples at once: the threshold is that of these examples, as always where a sensitivity at
-a fixed specificity is reported, and not one that was set before. Sources: Fawcett, Pattern Recognition Letters 27, 2006 (ROC);
-Martin et al., Eurospeech 1997 (DET).
+The threshold of a point is chosen on the same examples that are scored, as usual for a sensitivity at a fixed specificity; it
+is not set in advance. Sources: Fawcett, Pattern Recognition Letters 27, 2006 (ROC); Martin et al., Eurospeech 1997 (DET).
 """
 
 from typing import NamedTuple
@@ -18,11 +17,11 @@ FIXED = {
     for read, fixed in (("sensitivity", "specificity"), ("specificity", "sensitivity"))
     for percent in (90, 95)
 }
-"""What is held fixed, and where, by the name of the metric: ``sensitivity_at_specificity_90`` and its like."""
+"""The fixed rate and its value, by the name of the metric, such as ``sensitivity_at_specificity_90``."""
 
 
 class Point(NamedTuple):
-    """An operating point: an example is taken for positive where its score reaches the threshold."""
+    """An operating point: an example is predicted positive if its score reaches the threshold."""
 
     threshold: float
     sensitivity: float
@@ -30,7 +29,7 @@ class Point(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Curves over all thresholds, each float64 (2, n_points): what is across, and up.
+    """Curves over all thresholds, each float64 (2, n_points): x and y values.
 
     Attributes:
         roc: False positive rate (1 - specificity) and sensitivity.
@@ -44,10 +43,10 @@ class Curves(NamedTuple):
 
 
 def point_at(name: str, is_positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Point | None:
-    """Return the operating point of one of `FIXED`: the best where at least so much is kept of what is held fixed.
+    """Return the operating point of one of `FIXED`: the best one whose fixed rate is at least the required value.
 
     Args:
-        name: Of the metric.
+        name: Name of the metric.
         is_positive: bool (n,).
         scores: float (n,).
 

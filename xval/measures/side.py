@@ -1,4 +1,4 @@
-"""What was answered on a side of a fold, or on a part of it: clips, or recordings with their frames."""
+"""The targets and predictions of a side of a fold, or of a part of it: clips, or recordings with their frames."""
 
 from typing import TYPE_CHECKING, TypeAlias
 

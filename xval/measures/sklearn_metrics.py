@@ -1,7 +1,7 @@
 """Metrics of scikit-learn by name: ``sklearn:cohen_kappa_score``, and its scorers, such as ``sklearn:f1_weighted``.
 
-A metric gets labels or probabilities, whichever it expects: the scorer says which, or else the name of the second argument.
-scikit-learn is imported only if a metric of it is named.
+A metric gets labels or probabilities, depending on its scorer or else on the name of its second argument. scikit-learn is
+imported only if one of its metrics is named.
 """
 
 import inspect
@@ -27,19 +27,19 @@ _SHARES = (
 )  # fmt: skip
 _UP_TO_1 = ("explained_variance_score", "r2_score", "d2_")
 _SHARE = 0.5
-"""From which probability on each of several labels is predicted."""
+"""The probability from which on each of several labels is predicted."""
 
 
 class _Described(NamedTuple):
-    """What scikit-learn says of a metric.
+    """The properties of a metric according to scikit-learn.
 
     Attributes:
-        function: Of targets and predictions.
-        higher_is_better: Whether more of the score is better, which is the value of the function times `sign`.
-        sign: -1 where a scorer is the negative of its function.
-        wants_probabilities: Not labels.
-        options: With which the function is called.
-        takes_labels: Whether it has to be told which classes there are.
+        function: Function of targets and predictions.
+        higher_is_better: Whether a higher score is better; the score is the value of the function times `sign`.
+        sign: -1 if a scorer is the negative of its function.
+        wants_probabilities: Whether it requires probabilities instead of labels.
+        options: The keyword arguments of the function.
+        takes_labels: Whether it requires the list of classes.
     """
 
     function: Callable[..., Any]
@@ -51,19 +51,19 @@ class _Described(NamedTuple):
 
 
 def direction(name: str) -> bool:
-    """Return whether more of a metric of scikit-learn is better.
+    """Return whether a higher value of a scikit-learn metric is better.
 
     Raises:
-        SettingsError: There is no such metric, or it is none of labels or probabilities.
+        SettingsError: There is no such metric, or it is not computed from labels or probabilities.
     """
     return _describe(name).higher_is_better
 
 
 def load(name: str, *, has_classes: bool) -> Metric:
-    """Return a metric of scikit-learn as a metric of a task.
+    """Return a scikit-learn metric as a metric of a task.
 
     Args:
-        name: Of a function of sklearn.metrics, or of a scorer.
+        name: Name of a function of sklearn.metrics, or of a scorer.
         has_classes: Whether predictions are probabilities of classes; otherwise they are numbers.
     """
     described = _describe(name)
@@ -118,7 +118,7 @@ def _describe(name: str) -> _Described:
 
 
 def _bounds(described: _Described) -> Bounds | None:
-    """Return the least and largest value as the documentation of scikit-learn has them; None: it has none."""
+    """Return the smallest and largest value according to scikit-learn's documentation; None: it has none."""
     name = described.function.__name__
     if name in _SHARES:
         bounds: Bounds = (0, 1)
@@ -136,7 +136,7 @@ def _bounds(described: _Described) -> Bounds | None:
 def _as_wanted(
     targets: NDArray[Any], predictions: NDArray[np.float32], *, wants_probabilities: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return targets and what they are compared with: labels; or float64 probabilities, of two classes those of the second."""
+    """Return targets and the labels or float64 probabilities to compare; for two classes, those of the second class."""
     if targets.ndim > 1:
         return targets.astype(np.int64), predictions if wants_probabilities else (predictions >= _SHARE).astype(np.int64)
     if not wants_probabilities:
@@ -147,14 +147,14 @@ def _as_wanted(
 
 
 def _lacks_some(targets: NDArray[Any], n_classes: int) -> bool:
-    """Return whether some class occurs in no target; of several labels, whether one is always or never right."""
+    """Return whether a class occurs in no target; for several labels, whether one is always or never true."""
     if targets.ndim == 1:
         return len(np.unique(targets)) < n_classes
     return bool((targets.min(axis=0) == targets.max(axis=0)).any())
 
 
 def _options_for_classes(arguments: Mapping[str, inspect.Parameter]) -> dict[str, str]:
-    """Return options for any number of classes where the defaults of a function are for two."""
+    """Return options for any number of classes if the defaults of a function are for two classes."""
     options = {}
     if "average" in arguments and arguments["average"].default == "binary":
         options["average"] = "macro"

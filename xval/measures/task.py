@@ -1,4 +1,4 @@
-"""`Task`: everything that differs between tasks; each task is a file of xval/measures/tasks, found by its name.
+"""`Task`: all that differs between tasks; each task is a file in xval/measures/tasks, found by its name.
 
 A new task is a file with a class, an instance of it named ``TASK``, metrics and a function ``check`` of targets and
 predictions. The task of frame_classification also depends on label_form.
@@ -47,41 +47,41 @@ if TYPE_CHECKING:
 
 
 class Task(TaskFacts, ABC):
-    """What the engine knows of a task, and what it does.
+    """The attributes and methods of a task.
 
     Attributes:
-        variants: The same task with another label_form.
+        variants: The same task with other values of label_form.
     """
 
     variants: Mapping[str, "Task"] = MappingProxyType({})
 
-    # What predictions.parquet holds, what `predict` returns and what new data are answered with.
+    # The columns of predictions.parquet, of `predict` and of predictions for new data.
 
     @abstractmethod
     def encode(
         self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
     ) -> Encoded:
-        """Return the columns of predictions.
+        """Convert targets and predictions to columns of a table.
 
         Args:
-            targets: As the metrics of the task take them; None: not known.
+            targets: In the form that the metrics of the task accept; None: not known.
             predictions: float32 (n, n_outputs).
-            names: Of the outputs.
-            thresholds: From which probability on each of several labels is predicted.
+            names: Names of the outputs.
+            thresholds: The probability from which on each of several labels is predicted.
             clip_of: int64 (n,), the number of the clip of each row, where all rows of a clip get the labels of the whole clip.
         """
 
     @abstractmethod
     def decode(self, columns: Columns, names: Names) -> Decoded:
-        """Return the arrays that `encode` made columns of.
+        """Convert the columns of `encode` back to arrays.
 
         Args:
-            columns: Of a table: whatever has ``to_numpy``.
-            names: Of the classes; empty where there are none.
+            columns: The columns of a table; each has ``to_numpy``.
+            names: Names of the classes; empty if there are none.
 
         Raises:
             KeyError: A column is missing, or a class is unknown.
-            ValueError: A value is no number.
+            ValueError: A value is not a number.
         """
 
     def measure(self, side: Side, options: ScoreOptions) -> MetricValues:
@@ -103,11 +103,11 @@ class Task(TaskFacts, ABC):
         return metrics.compute(self.name, targets, predictions, options.further)
 
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return targets to try parts of the user's own with: normal numbers; classes that each occur and are missing."""
+        """Return artificial targets to test user-defined parts: normal numbers; or classes that each occur and are missing."""
         return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
     def evaluate(self, side: Side, options: ScoreOptions, *, by_item: bool = True) -> SideScores:
-        """Return all scores of a side, with those of each item if they are wanted; for folds and for new data alike."""
+        """Return all scores of a side of a fold or of new data, and those of each item if `by_item`."""
         items = side.by_item() if by_item else ()
         item_scores = {
             item: {"n_clips": side_of_item.n_clips} | self.measure(side_of_item, options) for item, side_of_item in items
@@ -115,11 +115,11 @@ class Task(TaskFacts, ABC):
         return SideScores(self.measure(side, options), item_scores, self.class_scores(side, options))
 
     def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
-        """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""
+        """Return class_metrics, and confusion_matrix if each example has one class; nothing without classes."""
         return {}
 
     def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
-        """Return validation_classes, the clips of each class that validate; nothing where not one class is the right one."""
+        """Return validation_classes, the number of validation clips of each class; nothing unless each clip has one class."""
         return {}
 
     def class_rows(self, side: Side, scores: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -127,26 +127,26 @@ class Task(TaskFacts, ABC):
         return dict(scores.get("class_metrics", {}))
 
     def counted_scores(self, side: Side) -> dict[str, ResampledScore]:
-        """Return the metrics that follow from counts of each item, as functions of drawn items, which are fast."""
+        """Return fast functions of resampled items for the metrics that follow from counts of each item."""
         return {}
 
     def find_thresholds(self, side: Side) -> NDArray[np.float64] | None:
-        """Return from which probability on each label is predicted, as validation clips choose it; None: there is no such."""
+        """Return the threshold of each label that the validation clips choose; None: the task has no thresholds."""
         return None
 
     def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
-        """Return what a model answers that ignores the audio: the shares of the classes, or the mean target, of what trains."""
+        """Return constant predictions that ignore the audio: class shares, or mean target, of the training examples."""
         answer = constant_answer(training_targets, len(options.class_names))
         return Answered(side.rows, side.targets, np.repeat(answer, len(side), axis=0))
 
     @abstractmethod
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
-        """Return what was answered on each clip, and how wrong it is.
+        """Return the prediction for each clip and its error.
 
         Args:
             table: Predictions of a fold, a row per example or frame.
             clip_of: int64 (n,), the number of the clip of each row, from 0 without gaps.
-            options: What the answers depend on.
+            options: The options of scores.
 
         Raises:
             KeyError: As `decode`.
@@ -154,25 +154,25 @@ class Task(TaskFacts, ABC):
         """
 
     def worst(self, answers: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the answers on the clips of all folds, the worst first, which have the column error."""
+        """Return the predictions for the clips of all folds, with a column ``error``, the worst first."""
         return answers.sort_values("error", ascending=False, kind="stable", ignore_index=True)
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
-        """Return an answer of `worst` for people."""
+        """Return a prediction of `worst` as text."""
         return AnswerText(str(answer["answer"]), error=float(answer["error"]))
 
     def describe_true(self, true: str) -> str:
-        """Return the true answer of `worst` for people."""
+        """Return a target of `worst` as text."""
         return true
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return the targets of clips or recordings from elsewhere.
+        """Return the targets of new clips or recordings.
 
         Args:
-            data: With the labels.
-            names: Of the outputs of the model.
-            renames: From labels of the data to classes of the model.
-            policy: How annotations of recordings are combined.
+            data: The clips or recordings with their labels.
+            names: Names of the outputs of the model.
+            renames: Labels of the data with the class of the model that each becomes.
+            policy: How to combine the annotations of recordings.
 
         Raises:
             SettingsError: A renamed label does not occur or its class is unknown; the policy is unknown.
@@ -182,7 +182,7 @@ class Task(TaskFacts, ABC):
 
 
 class ClassTask(Task):
-    """A task in which one of several classes is right: targets are class numbers, int64 (n,)."""
+    """A task with one class per example: targets are class numbers, int64 (n,)."""
 
     has_classes = True
     activation: Activation = "softmax"
@@ -217,13 +217,13 @@ class ClassTask(Task):
         }
 
     def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
-        """Return how many clips of each class validate."""
+        """Return the number of validation clips of each class."""
         counts = np.bincount(validation.counted()[0], minlength=len(class_names)).tolist()
         return {"validation_classes": dict(zip(class_names, counts, strict=True))}
 
 
 class LabelsTask(Task):
-    """A task in which any number of labels is right: targets are 0 or 1, float32 (n, n_classes)."""
+    """A task with any number of labels per example: targets are 0 or 1, float32 (n, n_classes)."""
 
     has_classes = True
     activation: Activation = "sigmoid"
@@ -243,7 +243,7 @@ class LabelsTask(Task):
         return Decoded(targets, decode_outputs(PROBABILITY, columns, names))
 
     def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
-        """Return nothing: metrics of labels leave out those that do not occur, and a constant gains nothing by that."""
+        """Return nothing, because metrics skip labels that do not occur, which does not favour a constant prediction."""
         return {}
 
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
@@ -252,11 +252,11 @@ class LabelsTask(Task):
 
 
 def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
-    """Return the answer that ignores the audio: the shares of the classes, or the mean target, float32 (1, n_outputs).
+    """Return the prediction that ignores the audio, class shares or mean target: float32 (1, n_outputs).
 
     Args:
-        targets: Of what trains: int64 (n,) class numbers, or float32 (n, n_outputs).
-        n_classes: Number of classes; 0 where there are none.
+        targets: Training targets: int64 (n,) class numbers, or float32 (n, n_outputs).
+        n_classes: Number of classes; 0 if there are none.
     """
     if targets.ndim == 1:
         return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
@@ -265,7 +265,7 @@ def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32
 
 @cache
 def all_tasks() -> Mapping[str, Task]:
-    """Return the tasks by their names, as their files give them: first those that corpora are prepared for by name."""
+    """Return the tasks by name; the tasks that corpora are prepared for come first."""
     tasks = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
     return {name: tasks[name] for name in sorted(tasks, key=lambda name: (*TASK_TYPES, name).index(name))}
 

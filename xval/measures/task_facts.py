@@ -1,4 +1,4 @@
-"""`TaskFacts`: what a task defines as attributes: its words, its losses and metrics, and the settings it does not support."""
+"""`TaskFacts`: the attributes of a task: its words, losses, metrics, and the settings it does not support."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -16,45 +16,45 @@ Activation = Literal["softmax", "sigmoid", "linear"]
 
 
 class TaskFacts:
-    """What the engine knows of a task but for its methods.
+    """The attributes of a task; `Task` adds the methods.
 
     Attributes:
-        target: What the model's answers are compared with: the target of each clip, of each frame of a recording, or the input.
-        has_classes: The answers are probabilities of classes, not numbers.
-        activation: Keras's name of the activation that turns what an architecture returns into answers.
-        losses: The losses that fit, and the form of the targets that each wants; the first is `auto`.
-        scaled_losses: Those of differences, which target_scaling has in standard deviations of the training items' targets.
-        training_metric: The metric that training follows besides the loss.
+        target: What predictions are compared with: the target of each clip, of each frame of a recording, or the input.
+        has_classes: Whether predictions are probabilities of classes, not numbers.
+        activation: Keras's name of the activation that turns the output of an architecture into predictions.
+        losses: The supported losses, with the form of targets that each requires; the first is `auto`.
+        scaled_losses: Losses of differences, which target_scaling expresses in standard deviations of the training targets.
+        training_metric: The metric that is computed in training in addition to the loss.
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
-        main_metrics: The metrics of the terminal; the first ranks instances, where rank_by names no other.
+        main_metrics: The metrics of the terminal; the first ranks instances unless rank_by names another.
         item_metric: The metric of the sheet *items*.
         keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
-        final_metrics: Metrics that are computed once, after training, and whether more of each is better.
-        recorded_metrics: Those of them that records have.
-        relative_metrics: Metrics that compare with an answer made of the training data, which no saved model keeps.
-        loss_metric: The metric that the loss of a record is, whatever training minimised; None: it is that of the settings.
-        loss_depends_on: What validation losses are measured in; instances that differ in it are not compared by them
+        final_metrics: Metrics that are computed once, after training, with whether higher is better.
+        recorded_metrics: The final metrics that records have.
+        relative_metrics: Metrics that compare with a prediction from the training data, which saved models do not keep.
+        loss_metric: The metric of the loss in records, whatever training minimised; None: the loss of the settings.
+        loss_depends_on: What validation losses depend on; instances that differ in it are not compared by their losses
             (`xval.settings.schema.names_of_loss`).
-        loss_metrics: The monitored metrics that need this agreement.
-        takes_further_metrics: Metrics in addition to its own can be computed from its predictions.
-        unit: What is counted in tables and reports.
-        clip_word: What one clip is called.
-        answer_word: What a model finds in a file.
-        label_word: What unknown labels of new data are counted in.
-        worst_first: Which answers are worst, in a sentence.
-        built_like: The task whose architectures do this one too.
-        has_thresholds: Validation clips choose from which probability on each label is predicted.
-        stratifies_classes: Folds are stratified by class, each of which some item has to train.
-        needs_labels: Corpora are prepared for it; otherwise it reads those of any task.
-        draws_numbers: The page draws what is predicted over what is true.
-        has_positive_class: One class may be that which is to be found; see `xval.measures.binary`.
-        refused: Why a setting does not fit the task, by its name.
-        uneven_folds: What is wrong with folds that lack a class, or in which a number does not vary.
-        why_final: Why `final_metrics` cannot be monitored, and what can.
-        why_no_ensemble: Why its answers cannot be combined; empty: they can.
-        why_no_folder: Why a folder of class folders is no new data of it; empty: it is.
-        why_no_table: Why a table of clips is no new data of it; empty: it is.
-        corpus_wanted: Which new data it is tested on.
+        loss_metrics: The monitored metrics that are only comparable then.
+        takes_further_metrics: Whether further metrics can be computed from its predictions.
+        unit: The unit that tables and reports count.
+        clip_word: The word for a clip.
+        answer_word: The word for a prediction.
+        label_word: The word for what unknown labels of new data are counted in.
+        worst_first: A sentence on which predictions are the worst.
+        built_like: The task whose architectures also fit this one.
+        has_thresholds: Whether validation clips choose the threshold of each label.
+        stratifies_classes: Whether folds are stratified by class, so that each class has a training item.
+        needs_labels: Whether corpora are prepared for it; otherwise it reads corpora of any task.
+        draws_numbers: Whether the page plots predictions over targets.
+        has_positive_class: Whether one class may be the class to detect; see `xval.measures.binary`.
+        refused: The reason why a setting is not supported, by its name.
+        uneven_folds: The consequence of folds that lack a class, or in which a target number is constant.
+        why_final: Why `final_metrics` cannot be monitored, and which metrics can.
+        why_no_ensemble: Why its predictions cannot be combined; empty: they can.
+        why_no_folder: Why a folder of class folders cannot be new data; empty: it can.
+        why_no_table: Why a table of clips cannot be new data; empty: it can.
+        corpus_wanted: The new data on which it can be tested.
     """
 
     target: Literal["clip", "frame", "input"] = "clip"
@@ -119,16 +119,16 @@ class TaskFacts:
 
     @property
     def recorded_metrics(self) -> Mapping[str, bool]:
-        """The final metrics that records have, and whether more of each is better."""
+        """The final metrics that records have, with whether higher is better."""
         return self.final_metrics
 
     def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return what can choose the best epoch: the loss, the training metric and every validation metric."""
+        """Return the quantities that can choose the best epoch: the loss, the training metric and all validation metrics."""
         validated = (*metrics.metric_names(self.name), *further)
         return ("val_loss", "loss", self.training_metric, *(f"val_{name}" for name in validated))
 
     def loss_name(self, name: str) -> str:
-        """Return the Keras name of a loss, with `auto` resolved; a loss of the user's own, or with options, is as it is.
+        """Return the Keras name of a loss, with `auto` resolved; a user's loss, or one with options, stays as it is.
 
         Raises:
             SettingsError: The loss does not fit the task; or there is no such function of two arguments.
@@ -154,7 +154,7 @@ class TaskFacts:
         return matched_loss
 
     def target_form(self, loss: str) -> TargetForm:
-        """Return the form of the targets that a loss of `loss_name` wants; the user's own want that of the first loss."""
+        """Return the form of targets that a loss of `loss_name` requires; for a user's loss, that of the first loss."""
         return self.losses.get(self.loss_kind(loss), next(iter(self.losses.values())))
 
     def loss_kind(self, loss: str) -> str:
@@ -164,7 +164,7 @@ class TaskFacts:
         return keras_names.match(keras_objects.parse(loss).class_name, self.losses) or loss
 
     def higher_is_better(self, metric: str) -> bool:
-        """Return whether more of a metric of the task, or of `final_metrics`, is better."""
+        """Return whether a higher value of a metric of the task, or of `final_metrics`, is better."""
         if metric in self.final_metrics:
             return self.final_metrics[metric]
         return metrics.higher_is_better(self.name, metric)

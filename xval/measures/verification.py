@@ -1,7 +1,7 @@
-"""Speaker verification (do two recordings have the same speaker?): the equal error rate over trials.
+"""Speaker verification (whether two recordings have the same speaker): the equal error rate over trials.
 
-A trial is a pair of recordings, its score the cosine similarity of their embeddings, such as those of ``xval embed``; no model
-has to know the speakers. The interval is over speakers (Student t, leaving out one speaker at a time).
+A trial is a pair of recordings; its score is the cosine similarity of their embeddings, such as those of ``xval embed``. No
+model has to be trained on the speakers. The interval is over speakers (Student t, leaving out one speaker at a time).
 
 Source: the equal error rate as in Nagrani, Chung and Zisserman, VoxCeleb, Interspeech 2017.
 """
@@ -27,7 +27,7 @@ class Verification(NamedTuple):
         eer: Equal error rate, 0 to 1.
         n_same: Number of trials with the same speaker twice.
         n_different: Number of trials with two speakers.
-        interval: 95 %, over speakers; None: fewer than 3 of them, or trials that take minutes.
+        interval: 95 % interval over speakers; None: fewer than 3 speakers, or too many trials (minutes).
     """
 
     eer: float
@@ -41,8 +41,8 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
 
     Args:
         embeddings: float (n_recordings, n_numbers).
-        speakers: (n_recordings,), who speaks in each.
-        most_trials: If there are more pairs, about so many are drawn.
+        speakers: (n_recordings,), the speaker of each recording.
+        most_trials: If there are more pairs, about this number is drawn.
 
     Raises:
         SettingsError: The lengths differ; an embedding is NaN, infinite or all 0; all pairs have the same speaker, or none has.

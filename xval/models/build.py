@@ -1,7 +1,7 @@
 """The whole model of a fold: front end, normalisation, reshaping, architecture, output activation and scale of the predictions.
 
-It takes raw features (or samples) and predicts probabilities or numbers, so that its .keras file is of use without the
-settings. It is made of Keras's own layers.
+It maps raw features (or samples) to probabilities or numbers, so that its .keras file can be used without the settings. It
+consists of Keras's own layers.
 """
 
 import re
@@ -35,14 +35,14 @@ KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwis
 _AXES = re.compile(r"expected (min_)?ndim=(?P<wanted>\d), found ndim=(?P<found>\d)")
 _SMALLEST_DEVIATION = 1e-4
 CONSTANT_LAYERS = ("frontend", "normalization", "temperature", "target_scaling")
-"""The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
+"""The layers of a model without weights of its network: constants, and the statistics of the fold's training items."""
 PREDICTION = "prediction"
 """The layer with the activation of the task."""
 PARTS_BEFORE = ("frontend", "normalization", "layer_weights")
-"""The parts of a model ahead of its network that are models themselves."""
+"""The parts of a model before its network that are models themselves."""
 
 _NAMES = frozenset({*CONSTANT_LAYERS, *PARTS_BEFORE, PREDICTION, "reshaping", "features", "samples"})
-"""Of the parts other than the network, whose name has to be another one."""
+"""The names of the parts other than the network, which the network must not have."""
 
 
 def build_model(
@@ -57,18 +57,19 @@ def build_model(
     """Build the whole model of a fold.
 
     Args:
-        settings: Of the instance; regularization_lambda is the L2 penalty on every kernel: lambda times the sum of squares.
-        options: Of the architecture's build(); feature settings that it takes by name (sample_rate_hz, say) are given besides.
-        store: It gives the shapes and the moments.
-        training_items: Whose moments normalise, and whose targets say the scale of the numbers that are predicted.
-        clips: Those of their clips that count; None: all.
-        note: Told in a line each what its network ends in, where that is not linear.
+        settings: The settings of the instance; regularization_lambda is the L2 penalty on every kernel: lambda times the sum of
+            squares.
+        options: The options of the architecture's build(); feature settings that it accepts by name, such as sample_rate_hz,
+            are added.
+        store: The feature store with the shapes and the moments.
+        training_items: The items whose moments normalise features, and whose targets determine the scale of predicted numbers.
+        clips: The clips of these items that count; None: all.
+        note: Function that receives a line if the end of the network is not linear.
 
     Returns:
-        A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
-        (batch, n_frames, samples of a frame) for frames; to float32 (batch, n_classes) probabilities, (batch, n_outputs)
-        numbers, (batch, n_frames, n_classes) probabilities, or for `representation` the normalised features as they are fed
-        to the architecture.
+        A chain of layers from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or (batch, n_frames,
+        samples of a frame) for frames; to float32 (batch, n_classes) probabilities, (batch, n_outputs) numbers, (batch,
+        n_frames, n_classes) probabilities, or for `representation` the normalised features as they are fed to the architecture.
     """
     penalty = settings.regularization_lambda
     inputs, read = _read(store, settings)
@@ -119,7 +120,7 @@ def build_model(
 
 
 def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
-    """Return a model of the same layers whose scores of classes are divided by a temperature ahead of the softmax."""
+    """Return a model of the same layers whose class scores are divided by a temperature before the softmax."""
     _, (scores,) = last_call(model)
     scaled = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")(scores)
     outputs = keras.layers.Activation("softmax", dtype="float32", name=PREDICTION)(scaled)
@@ -127,7 +128,7 @@ def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
 
 
 def _describe_form(error: str, form: tuple[int | None, ...], architecture: Architecture) -> str:
-    """Return what to write where the first layer of a network wants examples with more or fewer axes; empty: it is not that."""
+    """Return advice if the first layer of a network requires examples with more or fewer axes; empty: it does not."""
     axes = _AXES.search(error)
     if axes is None or int(axes["found"]) != len(form) + 1:
         return ""
@@ -142,7 +143,7 @@ def _describe_form(error: str, form: tuple[int | None, ...], architecture: Archi
 
 
 def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
-    """Return the classes of a model's outputs; empty where they are numbers."""
+    """Return the classes of a model's outputs; empty if they are numbers."""
     if settings.frames:
         return frame_class_names(store, settings.label_form)
     return store.class_names if settings.task.stratifies_classes else ()
@@ -157,12 +158,12 @@ def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | Non
 
 
 def count_parameters(model: keras.Model) -> int:
-    """Return the weights of the network of a model of `build_model`."""
+    """Return the number of weights of the network of a model of `build_model`."""
     return int(sum(layer.count_params() for layer in model.layers if layer.name not in CONSTANT_LAYERS))
 
 
 def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input of the model, and the features, which a front end makes of samples."""
+    """Return the input of the model, and the features, which a front end computes from samples."""
     chosen = settings.feature_settings()
     if not store.is_waveform:
         inputs = keras.Input(example_shape(store, chosen), name="features")
@@ -191,7 +192,7 @@ def _moments(store: FeatureStore, settings: Settings, items: Collection[str], cl
 
 
 def _normalize(inputs: keras.KerasTensor, settings: Settings, read_moments: Callable[[], Moments]) -> keras.KerasTensor:
-    """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
+    """Scale the features to mean 0 and standard deviation 1, in float32 regardless of the precision of the rest."""
     normalization = settings.normalization
     if normalization == "none":
         return inputs
@@ -217,7 +218,7 @@ def _normalize(inputs: keras.KerasTensor, settings: Settings, read_moments: Call
 
 
 def _scale_masked_clips(shape: tuple[int | None, ...]) -> keras.Model:
-    """Return the part of a model that scales each clip by itself, without the NaN behind its end, which stays."""
+    """Return the part of a model that scales each clip separately, without the NaN after its end, which stays."""
     clips = keras.Input(shape)
     axes = list(range(1, len(clips.shape)))
     is_clip = ops.logical_not(ops.isnan(clips))
@@ -230,7 +231,7 @@ def _scale_masked_clips(shape: tuple[int | None, ...]) -> keras.Model:
 
 
 def _scale_back(outputs: keras.KerasTensor, scaling: TargetScaling) -> keras.KerasTensor:
-    """Return answers of mean 0 and deviation 1 in the units of the targets, in float32."""
+    """Convert predictions of mean 0 and standard deviation 1 to the units of the targets, in float32."""
     # By variables, as in `_normalize`; what this layer normalises by is 0 and 1.
     layer = keras.layers.BatchNormalization(
         epsilon=_SMALLEST_DEVIATION**2, trainable=False, dtype="float32", name="target_scaling"

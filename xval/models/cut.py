@@ -1,6 +1,6 @@
-"""Cut a saved network at one of its layers, so that its embeddings can serve as features: float32 (n_examples, n_features).
+"""Cut a saved network at one of its layers, to use its embeddings as features: float32 (n_examples, n_features).
 
-The cut model is one of Keras, and reads the stored features (or samples).
+The result is a Keras model that reads the stored features (or samples).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
     """Return a model that ends in the input of one of the last layers, or in the output of a named layer.
 
     Args:
-        model: As `model.build_model` made it: one layer behind the other, of which one is the architecture.
-        layers_dropped: 0: its prediction; n: what the n-th last layer with a kernel (dense, convolutional, recurrent) reads. A
-            map is averaged over all axes but the last, also where it is flattened before that layer reads it.
-        where: Named in errors.
-        layer: Name of a layer of the architecture, whose output is taken instead, averaged in the same way.
+        model: A model of `model.build_model`: a chain of layers, one of which is the architecture.
+        layers_dropped: 0: its prediction; n: the input of the n-th last layer with a kernel (dense, convolutional, recurrent).
+            A map is averaged over all axes except the last, even if it is flattened before that layer.
+        where: A name for errors.
+        layer: Name of a layer of the architecture whose output is used instead, averaged in the same way.
 
     Returns:
         A model from the same input to float32 (n_examples, n_features), compiled for prediction.
@@ -51,10 +51,10 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
 
 
 def read_by_last_layer(model: keras.Model, *, where: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return the function that gives what the last layer with a kernel reads, as `cut_model` with layers_dropped=1.
+    """Return the function that computes the input of the last layer with a kernel, as `cut_model` with layers_dropped=1.
 
-    It computes layer by layer, so that nothing is compiled for the few examples that it is asked for, and adds nothing to the
-    graph of a model that trains again.
+    It computes layer by layer, so that nothing is compiled for a few examples, and the graph of a model in training does not
+    change.
 
     Raises:
         SettingsError: The layers of the network cannot be counted.
@@ -75,7 +75,7 @@ def read_by_last_layer(model: keras.Model, *, where: str) -> Callable[[NDArray[n
 
 
 def predict_and_embed(model: keras.Model, *, where: str) -> keras.Model:
-    """Return a model that answers with its prediction and with what its last layer with a kernel reads.
+    """Return a model with two outputs: its prediction and the input of its last layer with a kernel.
 
     Raises:
         SettingsError: The layers of the network cannot be counted.
@@ -90,17 +90,17 @@ def predict_and_embed(model: keras.Model, *, where: str) -> keras.Model:
 
 
 def count_kernel_layers(model: keras.Model, *, where: str) -> int:
-    """Return how many layers with a kernel the network of a saved model has, the most that `cut_model` can drop."""
+    """Return the number of layers with a kernel in a saved model's network, which is the most that `cut_model` can drop."""
     return len(_with_kernel(_graph(_split(model, where)[1], where)))
 
 
 def compile_for_prediction(model: keras.Model) -> None:
-    """Compile a model as for training: no XLA for TensorFlow, which would compile anew for every length of clips."""
+    """Compile a model as for training, without XLA on TensorFlow, which would compile again for every length of clips."""
     model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
 
 
 def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model, list[keras.layers.Layer]]:
-    """Return what is before the network of a model, the network, and what is behind it."""
+    """Return the layers before the network of a model, the network, and the layers after it."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and not is_part_before(layer):
@@ -109,14 +109,14 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
 
 
 def _after(chain: Sequence[keras.layers.Layer], tensor: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what layers make of a tensor, one after the other."""
+    """Apply layers to a tensor, one after the other."""
     for layer in chain:
         tensor = layer(tensor)
     return tensor
 
 
 def _graph(network: keras.Model, where: str) -> keras.Model:
-    """Return a network as a graph of layers, which can be counted."""
+    """Return a network as a graph of layers that can be counted."""
     try:
         return layer_graph(network)
     except NoGraphError as error:
@@ -128,7 +128,7 @@ def _graph(network: keras.Model, where: str) -> keras.Model:
 
 
 def _read_by(graph: keras.Model, number: int, where: str, *, averaged: bool = True) -> keras.KerasTensor:
-    """Return the input of the layer with a kernel that is `number`-th from the end, averaged to one axis or as it is."""
+    """Return the input of the `number`-th last layer with a kernel, averaged to one axis or unchanged."""
     with_kernel = _with_kernel(graph)
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)
@@ -176,7 +176,7 @@ def _output_of(network: keras.Model, name: str, where: str) -> tuple[keras.Model
 
 
 def _averaged(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return values averaged over all axes but the first and the last."""
+    """Return values averaged over all axes except the first and the last."""
     return _AveragePooling[len(values.shape)](name="averaged")(values) if len(values.shape) > 2 else values
 
 

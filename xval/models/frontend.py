@@ -1,7 +1,7 @@
-"""The front end: the first layers of a model that reads samples, which turn them into a spectrogram on the device.
+"""The front end: the first layers of a model that reads samples, which compute a spectrogram on the device.
 
-It is a Keras model of Keras's own operations, which gives what preprocessing/features/extract.py gives for the same samples
-and is saved inside the whole model.
+It is a Keras model of Keras's own operations with the same output as preprocessing/features/extract.py, and is saved inside the
+whole model.
 """
 
 import math

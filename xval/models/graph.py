@@ -1,6 +1,6 @@
-"""A network as one graph of its layers, in whichever form it was written: functional, sequential or a class that a user wrote.
+"""Convert a network (functional, sequential or a user's class) to one graph of its layers.
 
-It becomes a functional model of the same layers and weights, in which no model is inside another one.
+The result is a functional model of the same layers and weights without nested models.
 """
 
 import inspect
@@ -18,22 +18,22 @@ from xval.models.build import PARTS_BEFORE
 
 
 class NoGraphError(Exception):
-    """Says why a network cannot be drawn as a graph."""
+    """The reason why a network cannot be converted to a graph."""
 
 
 def is_part_before(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer is a model that is ahead of a network; a layer of the user's own may have its name."""
+    """Return whether a layer is a model before the network; a user's layer may have the same name."""
     return isinstance(layer, keras.Model) and layer.name in PARTS_BEFORE
 
 
 def functional(network: keras.Model) -> keras.Model:
-    """Return a network as a functional model of the layers and models that it calls, in the order in which it calls them.
+    """Return a network as a functional model of the layers and models that it calls, in order of the calls.
 
-    A network of the user's own class is called once with a placeholder, as Keras calls the layers of a functional model, which
-    shows what its code does when it predicts. Of layers of one name all but the first get another one: see `names_kept`.
+    A network of a user's class is called once with a placeholder, like the layers of a functional model, which shows its
+    computation. If layers have equal names, all but the first are renamed: see `names_kept`.
 
     Raises:
-        NoGraphError: Its code does more than to call layers and operations of Keras.
+        NoGraphError: Its code does not only call layers and operations of Keras.
     """
     if hasattr(network, "operations"):
         return network
@@ -53,11 +53,11 @@ def functional(network: keras.Model) -> keras.Model:
 def layer_graph(network: keras.Model) -> keras.Model:
     """Return a network as a functional model of only layers, in the order in which they are called.
 
-    A network that is one already is returned as it is. Names as of `functional`; layers of models within the network that have
-    the name of another one are called by that of their model, too.
+    A network that already is one is returned unchanged. Names are as in `functional`; layers of nested models with the name of
+    another layer also get the name of their model.
 
     Raises:
-        NoGraphError: As of `functional`; or it has several inputs or outputs.
+        NoGraphError: As for `functional`; or it has several inputs or outputs.
     """
     graph = functional(network)
     while within := {id(layer): functional(layer) for layer in graph.layers if _is_inner(layer)}:
@@ -80,7 +80,7 @@ def layer_graph(network: keras.Model) -> keras.Model:
 def called_layers(network: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers and models that a network calls, in this order.
 
-    Those of the user's own class whose code cannot be followed come in the order in which the class makes them.
+    For a user's class whose code cannot be followed, they are in the order in which the class makes them.
     """
     if hasattr(network, "operations") or isinstance(network, keras.Sequential):
         return list(network.layers)
@@ -100,7 +100,7 @@ _CALLED: WeakKeyDictionary[keras.Model, list[weakref.ref[keras.layers.Layer]]] =
 
 @contextmanager
 def names_kept(model: keras.Model) -> Iterator[None]:
-    """Give the layers of a model their names again behind this block, within which graphs of its parts are drawn."""
+    """Restore the names of a model's layers after this block, in which graphs of its parts are made."""
     parts = [part for layer in all_layers(model) for part in (layer, *getattr(layer, "operations", ()))]
     names = [(part, part.name) for part in parts]
     try:
@@ -111,7 +111,7 @@ def names_kept(model: keras.Model) -> Iterator[None]:
 
 
 def _name_apart(operations: Iterable[Any], prefix: str, others: Iterable[Any] = ()) -> list[Any]:
-    """Rename operations that have the name of another one, as a graph has each name once; return all but placeholders."""
+    """Rename operations with equal names, because names in a graph are unique; return all operations except placeholders."""
     owners = {other.name: other for other in others}
     named = [operation for operation in operations if not isinstance(operation, keras.layers.InputLayer)]
     for operation in named:
@@ -123,7 +123,7 @@ def _name_apart(operations: Iterable[Any], prefix: str, others: Iterable[Any] = 
 
 
 def _with_all_weights(graph: keras.Model, network: keras.Model) -> keras.Model:
-    """Return a graph, unless its layers lack weights of the network, with which it could not be saved."""
+    """Return a graph if its layers have all weights of the network; otherwise it could not be saved."""
     seen = {id(weight) for weight in graph.weights}
     lacking = [weight.name for weight in network.weights if id(weight) not in seen]
     if lacking:

@@ -1,7 +1,7 @@
-"""Losses by their names: what training minimises, and the mean loss of predictions that exist already, without any penalty.
+"""Losses by name: the loss that training minimises, and the mean loss of given predictions without penalties.
 
-Targets take the form that Keras's functions want. Where errors count in standard deviations of the training items' targets,
-a batch has these next to the targets: they belong to a fold, and a compiled function is used for several.
+Targets have the form that Keras's functions require. If errors are in standard deviations of the training items' targets, a
+batch contains these next to the targets, because they belong to a fold and a compiled function is used for several folds.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from xval.data.fold import FoldData
 from xval.settings.schema import Settings
 
 Function = Callable[[Any, Any], Any]
-"""From targets and predictions to one value per example."""
+"""Function from targets and predictions to one value per example."""
 
 
 def fitted_loss(settings: Settings) -> str:
-    """Return the name of the loss that training minimises: mixed and smoothed labels are shares of classes, not one class."""
+    """Return the name of the loss that training minimises; mixed and smoothed labels require a loss for class shares."""
     task = settings.task
     loss = task.loss_name(settings.loss)
     has_shares = settings.augment_mixup or settings.label_smoothing
@@ -40,7 +40,7 @@ def loss_function(name: str) -> Function:
 
 
 def training_functions(settings: Settings) -> tuple[Function, keras.metrics.Metric]:
-    """Return the loss that training minimises and the metric that it follows, for the targets of `loss_targets`."""
+    """Return the loss and the metric of training, for the targets of `loss_targets`."""
     task, name = settings.task, fitted_loss(settings)
     loss = loss_function(name)
     if not settings.scales_loss:
@@ -59,17 +59,17 @@ def training_functions(settings: Settings) -> tuple[Function, keras.metrics.Metr
 
 
 def loss_targets(targets: NDArray[Any], loss: str, settings: Settings, data: FoldData) -> NDArray[Any]:
-    """Return targets in the form that training wants.
+    """Return targets in the form that training requires.
 
     Args:
         targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
-        loss: Of `fitted_loss`, or the name of the loss.
-        settings: Of them task_type, label_form, loss and target_scaling.
-        data: The fold, for its classes and the deviation of the training items' targets.
+        loss: Name of the loss, as from `fitted_loss`.
+        settings: The settings task_type, label_form, loss and target_scaling are used.
+        data: The fold, for its classes and the standard deviation of the training items' targets.
 
     Returns:
-        They as they are; one-hot float32 (n_examples, n_classes); or float32 (n_examples, 2 * n_outputs), the targets and
-        the deviations that errors are divided by.
+        The unchanged targets; one-hot float32 (n_examples, n_classes); or float32 (n_examples, 2 * n_outputs), the targets and
+        the standard deviations by which errors are divided.
     """
     if settings.task.target_form(loss) == "one_hot":
         return np.asarray(np.eye(len(data.class_names), dtype=np.float32)[targets])
@@ -79,7 +79,7 @@ def loss_targets(targets: NDArray[Any], loss: str, settings: Settings, data: Fol
 
 
 def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Settings, data: FoldData) -> float:
-    """Return the mean loss of predictions, float32 (n_examples, n_outputs), without penalty; targets as of `loss_targets`."""
+    """Return the mean loss of predictions, float32 (n_examples, n_outputs), without penalty; targets as from `loss_targets`."""
     name = settings.task.loss_name(settings.loss)
     if settings.scales_loss:
         wanted, predictions = targets / data.target_deviation, predictions / data.target_deviation

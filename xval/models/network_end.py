@@ -1,8 +1,7 @@
 """Make the end of an architecture's network linear, because the engine adds the activation of the task.
 
-The activation that the engine adds is taken off where the network ends in a layer with that one; a line says what was taken
-off, or that another activation does not fit. Whether a model predicts probabilities already, its predictions show whatever
-its code looks like.
+If the network ends with the activation that the engine adds, it is removed; a line reports this, or an unsuitable other
+activation. Predictions show whether a model already outputs probabilities, regardless of its code.
 """
 
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from xval.backend.keras_internals import last_call, shapes_of
 from xval.settings.schema import Settings
 
 Answers = Literal["probabilities", "shares", "numbers"]
-"""Of a network: from 0 to 1 with a sum of 1, from 0 to 1, or any."""
+"""The range of a network's outputs: 0 to 1 with the sum 1, 0 to 1, or any numbers."""
 
 _WITH_ACTIVATION = (
     layers.Dense, layers.EinsumDense, layers.Activation, layers.Conv1D, layers.Conv2D, layers.Conv3D,
@@ -33,10 +32,11 @@ _LARGE = 1000.0
 
 
 def linear_end(network: keras.Model, settings: Settings) -> tuple[keras.Model, list[str]]:
-    """Take the activation of the task off the end of a network, and return lines on what it ended in.
+    """Remove the activation of the task from the end of a network, and return lines on its end.
 
-    It is taken off a Dense, EinsumDense or convolution layer, or with an Activation or Softmax layer, that is the last one of a
-    functional or sequential model, or of such a model at its end. The network that is left is the one that was written without.
+    It is removed from a Dense, EinsumDense or convolution layer, or with an Activation or Softmax layer, that is the last one
+    of a functional or sequential model, or of a nested model at its end. The result is the same network without this
+    activation.
     """
     activation, lines = settings.task.activation, list[str]()
     while activation != "linear" and activation_at_end(network) == activation:
@@ -49,22 +49,22 @@ def linear_end(network: keras.Model, settings: Settings) -> tuple[keras.Model, l
 
 
 def activation_at_end(network: keras.Model) -> str | None:
-    """Return Keras's name of the activation that a network ends in, ``linear`` of a layer with weights; None: unknown."""
+    """Return Keras's name of the last activation of a network, ``linear`` for a layer with weights; None: unknown."""
     return _activation_of(_last_layer(network))
 
 
 def answers_of(network: keras.Model, shape: tuple[int, ...]) -> Answers:
-    """Return what a network answers, whatever its weights and its inputs are.
+    """Return the range of a network's outputs for any weights and inputs.
 
-    Its weights are changed at random, several times: a linear end cannot keep to numbers from 0 to 1 then. They are put back,
-    for layers may be shared with other networks, as those of a module of the user's own that keeps a pretrained one.
+    Its weights are changed at random several times, so that the outputs of a linear end do not stay between 0 and 1. The
+    weights are restored, because layers may be shared with other networks, such as a pretrained one in a user's module.
 
     Args:
         network: A model with one output, float (batch, ..., n_outputs).
-        shape: Of one example, float32.
+        shape: Shape of one example, float32.
 
     Returns:
-        Its answers; ``numbers`` also where none is finite or all are equal, which says nothing.
+        The range; ``numbers`` also if no output is finite or all are equal, which is inconclusive.
     """
     rng = np.random.default_rng(0)
     examples = rng.standard_normal((_N_EXAMPLES, *shape), np.float32)
@@ -82,7 +82,7 @@ def answers_of(network: keras.Model, shape: tuple[int, ...]) -> Answers:
 
 
 def _answer_changed(network: keras.Model, examples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Change each weight by about its own size; return the answers, float32 (n, n_outputs)."""
+    """Change each weight by about its own size; return the outputs, float32 (n, n_outputs)."""
     for variable in network.trainable_variables:
         values = keras.ops.convert_to_numpy(keras.ops.cast(variable.value, "float32"))
         deviation = 2 * np.sqrt(np.mean(values**2)) or 0.5  # zeros at the start, as of a bias
@@ -109,7 +109,7 @@ def _last_layer(network: keras.Model) -> Any:
 
 
 def _activation_of(layer: Any) -> str | None:
-    """Return the name of the activation of a layer, if it is one of Keras's that can be taken off."""
+    """Return the name of the activation of a layer, if it is one of Keras's that can be removed."""
     if type(layer) is layers.TimeDistributed:
         layer = layer.layer
     if type(layer) is layers.Softmax:
@@ -136,7 +136,7 @@ def _without_activation(network: keras.Model) -> keras.Model:
 
 
 def _ending_in(network: keras.Model, successor: keras.Model | None) -> keras.Model:
-    """Return a network whose last layer is another one, or left out."""
+    """Return a network with another last layer, or without it."""
     if type(network) is keras.Sequential:
         network.pop()
         if successor is not None:

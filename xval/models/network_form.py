@@ -1,7 +1,7 @@
-"""What a network of the user's own may be: one input, one output, batches of any size, and no separate training.
+"""Check the form of a user's network: one input, one output, batches of any size, and no training of its own.
 
-A network is put into a larger model, which trains. What Keras would use if the network were trained by itself is refused with
-what to write instead, or named.
+A network becomes a part of a larger model, which is trained. Parts that Keras would only use if the network itself were trained
+raise an error with advice, or are named.
 """
 
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ _UNUSED = {
     "predict": "Move it into call()",
     "make_train_function": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
 }
-"""The methods of a keras.Model that only its own training calls, and what serves in their place."""
+"""The methods of a keras.Model that only its own training calls, with replacements."""
 
 
 def check_form(network: keras.Model) -> None:
-    """Refuse a network that trains itself, or that cannot take batches of any size.
+    """Raise an error for a network with its own training, or with a fixed batch size.
 
     Raises:
-        SettingsError: It has its own method that would never be called, several inputs or outputs, a fixed batch size, or
-            a layer whose state goes from batch to batch.
+        SettingsError: It has a method that would never be called, several inputs or outputs, a fixed batch size, or a layer
+            with a state between batches.
     """
     for name, instead in _UNUSED.items():
         if owner := _definer(type(network), name):
@@ -64,7 +64,7 @@ _SEVERAL = {
 
 
 def describe_unused(network: keras.Model) -> Iterator[str]:
-    """Yield a line for each setting of training that a network brings along and that is not used."""
+    """Yield a line for each training setting of a network that is not used."""
     if getattr(network, "compiled", False):
         made = getattr(network, "optimizer", None)
         rate = "" if made is None else f" ({type(made).__name__}, learning rate {_rate(made)})"
@@ -72,11 +72,11 @@ def describe_unused(network: keras.Model) -> Iterator[str]:
 
 
 def check_answers(answers: object, wanted: tuple[int | None, ...]) -> None:
-    """Refuse what a network answers, a symbolic tensor, where it has not the shape of one answer.
+    """Raise an error if the output of a network, a symbolic tensor, does not have the required shape.
 
     Args:
-        answers: Of the network for the symbolic input.
-        wanted: The shape for an example; None: any size.
+        answers: The output of the network for the symbolic input.
+        wanted: The required shape for an example; None: any size.
     """
     if not isinstance(answers, keras.KerasTensor):
         named = f" ({', '.join(map(str, answers))})" if isinstance(answers, dict) else ""
@@ -95,13 +95,13 @@ def check_answers(answers: object, wanted: tuple[int | None, ...]) -> None:
 
 
 def _definer(kind: type, name: str) -> type | None:
-    """Return the class of the user's own that defines a method; None: it is Keras's."""
+    """Return the user's class that defines a method; None: Keras defines it."""
     owner = next((each for each in kind.__mro__ if name in vars(each)), None)
     return None if owner is None or owner.__module__.partition(".")[0] == "keras" else owner
 
 
 def _tensors(network: keras.Model, name: str) -> list[keras.KerasTensor]:
-    """Return the symbolic inputs or outputs of a network; none of one that is built when it is called."""
+    """Return the symbolic inputs or outputs of a network; empty if it is built at its first call."""
     try:
         return list(getattr(network, name) or [])
     except (AttributeError, ValueError):

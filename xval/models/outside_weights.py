@@ -1,8 +1,8 @@
-"""Find weights of a network that come from elsewhere, as from a file that its build() loads: equal in builds by two seeds.
+"""Find pretrained weights of a network, which are equal in builds with two seeds, for example from a file.
 
-What they were trained on, nothing says. Not counted are weights of one value (biases, scales of normalisation), and those
-that a layer of Keras or of xval computes when it is made of its configuration, as a bank of filters or a matrix of ones is.
-Weights that a layer of the user's own computes cannot be distinguished from those that it reads.
+Their training data are unknown. Weights with only one value (biases, scales of normalisation) do not count, nor weights that a
+layer of Keras or xval computes from its configuration, such as a filter bank or a matrix of ones. Weights that a user's layer
+computes cannot be distinguished from weights that it loads.
 """
 
 import sys
@@ -24,18 +24,18 @@ _WRAPPERS = ("TorchModule", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSM
 
 
 def network_weights(model: keras.Model) -> list[NDArray[Any]]:
-    """Return copies of the weights of a model of `build_model`, without what xval puts ahead of its network and behind."""
+    """Return copies of the network's weights of a model of `build_model`, without the layers that xval adds."""
     return [np.array(keras.ops.convert_to_numpy(weight.value)) for layer in _network(model) for weight in layer.weights]
 
 
 def find_outside_weights(model: keras.Model, others: Sequence[NDArray[Any]]) -> list[str] | None:
-    """Return the names of the weights that come from elsewhere, as ``block1_conv1/kernel``; None: that cannot be told.
+    """Return the names of pretrained weights, such as ``block1_conv1/kernel``; None: not known.
 
-    It cannot where both models differ in the number of their weights, as those of a build() that draws its layers do.
+    They are not known if the models differ in the number of weights, as for a build() with random layers.
 
     Args:
-        model: Of `build_model`.
-        others: `network_weights` of a model that was built in the same way, with another seed.
+        model: A model of `build_model`.
+        others: The `network_weights` of a model that was built in the same way with another seed.
     """
     own = network_weights(model)
     names = [weight.path for layer in _network(model) for weight in layer.weights]
@@ -54,12 +54,12 @@ def _network(model: keras.Model) -> list[keras.Layer]:
 
 
 def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Return whether two builds gave a weight the same values, and not only one value."""
+    """Return whether a weight has the same values in two builds, and more than one value."""
     return one.size > 1 and bool((one != one.flat[0]).any()) and np.array_equal(one, other)
 
 
 def _computed(model: keras.Model, own: Sequence[NDArray[Any]]) -> list[bool]:
-    """Return for each weight whether a layer that is known computes it when it is made of its configuration."""
+    """Return for each weight whether a known layer computes it from its configuration."""
     is_computed: list[bool] = []
     for layer in _network(model):
         values = own[len(is_computed) : len(is_computed) + len(layer.weights)]
@@ -73,7 +73,7 @@ def _computed(model: keras.Model, own: Sequence[NDArray[Any]]) -> list[bool]:
 
 
 def _made_again(layer: keras.Layer) -> list[NDArray[Any]]:
-    """Return the weights of a layer that is made anew of its configuration; none where that holds values, or does not do."""
+    """Return the weights of a layer made again from its configuration; empty if that has values, or fails."""
     try:
         config = layer.get_config()
         if _holds_values(config):

@@ -1,4 +1,4 @@
-"""Predictions of a model for the examples of a fold, from the memory of the device where it holds them."""
+"""Predict the examples of a fold, from the memory of the device if it holds them."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from xval.data.indexed import Indexed
 
 
 def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[np.float32]:
-    """Return the predictions of a model for examples in their order, float32 (n_examples, *output_shape).
+    """Return the predictions of a model for examples, in order: float32 (n_examples, *output_shape).
 
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """
@@ -32,7 +32,7 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
 
 
 def on_gpu(examples: Examples) -> tuple[HeldExamples, Indexed] | None:
-    """Return the array on the device that has the examples, and where in it they are; None: none has."""
+    """Return the array on the device with the examples, and their places in it; None: there is none."""
     indexed = examples.indexed
     held = None if indexed is None else on_device.hold(indexed.everything, indexed.shape)
     return None if indexed is None or held is None else (held, indexed)

@@ -1,1 +1,1 @@
-"""What people look at: terminal tables, workbook, page, table for a paper, card of a model; and metrics.json, for scripts."""
+"""Reports: terminal tables, workbook, page, table for a paper, model card, and metrics.json for scripts."""

@@ -24,7 +24,7 @@ _Points = Iterable[tuple[float, float]]
 
 
 class _Axis(NamedTuple):
-    """A scale, the values where lines are drawn, and what becomes of values before they are placed."""
+    """A scale, the values of its grid lines, and a transformation of values."""
 
     scale: svg.Scale
     ticks: Sequence[float]

@@ -1,4 +1,4 @@
-"""Draw the charts of the page as SVG: scores of instances, learning curves, predicted against true, events over time."""
+"""Draw the charts of the page as SVG: scores of instances, learning curves, predicted over true values, events over time."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _N_COLOURS = 6  # of events, in the style sheet
 
 
 class IntervalRow(NamedTuple):
-    """An instance in the picture of all; `is_selected` by validation."""
+    """An instance in the picture of all instances; `is_selected`: validation selects it."""
 
     number: int
     name: str
@@ -34,7 +34,7 @@ class IntervalRow(NamedTuple):
 def draw_instances(rows: Sequence[IntervalRow], title: str, *, is_narrow: bool = False) -> Markup:
     """Draw a row per instance: its value, the interval, the values of the folds (rings) and the chance level (dashes).
 
-    Names are on the left; `is_narrow`: above, for a telephone.
+    Names are on the left, or above if `is_narrow` (for a phone).
     """
     left, width, above = (12, _NARROW, _NAME_ROW) if is_narrow else (_LEFT, _WIDTH, 0)
     height = _ROW + above
@@ -68,7 +68,7 @@ def draw_instances(rows: Sequence[IntervalRow], title: str, *, is_narrow: bool =
 def draw_learning_curve(points: Sequence[tuple[float, IntervalRow]], title: str, unit: str) -> Markup:
     """Draw a metric over training items or seconds: its interval, the values of the folds (rings), chance (dashes).
 
-    `points` are the number of these and the instance, the smallest first; `unit` is what they are called.
+    `points` has the x value and the instance of each point, the smallest first; `unit` is the name of the x axis.
     """
     estimates = [row.estimate for _, row in points]
     values = [
@@ -98,10 +98,10 @@ def draw_learning_curve(points: Sequence[tuple[float, IntervalRow]], title: str,
 def draw_curves(
     histories: Mapping[JobKey, Curves], metric: str, best_epochs: Mapping[JobKey, int], limits: svg.Scale
 ) -> Markup:
-    """Draw the curves of all folds in one picture, training and validation, and a dot at the best epoch of each.
+    """Draw the training and validation curves of all folds in one picture, with a dot at the best epoch of each.
 
-    `metric` is the column of the training side; that of validation begins with ``val_``. The limits of the values are the same
-    for all instances.
+    `metric` is the column of the training side; the column of validation begins with ``val_``. All instances have the same
+    limits.
     """
     last = max((history["epoch"][-1] for history in histories.values() if len(history["epoch"])), default=1.0)
     across = svg.Scale(0, max(last, 1.0), 48, SMALL_WIDTH - 10)
@@ -123,7 +123,7 @@ def draw_curves(
 
 
 def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
-    """Draw predicted against true values of one target, and the line where they are equal."""
+    """Draw predicted over true values of one target, and the line where they are equal."""
     true, predicted = (answers[f"{kind}_{name}"].to_numpy() for kind in ("target", "predicted"))
     step = -(-len(true) // _MOST_DOTS) or 1
     limits = svg.spanning([*true, *predicted], 0, 1)
@@ -141,9 +141,9 @@ def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
 
 
 def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], duration_s: float) -> Markup:
-    """Draw the events of a recording on a time line, a lane for what was annotated and one for each instance.
+    """Draw the events of a recording on a time line, with a lane for annotated events and one for each instance.
 
-    `lanes` have start_s, end_s and label of each event, by their names; `labels`, all classes of events, decide the colours.
+    `lanes` has start_s, end_s and label of each event, by lane name; `labels`, all classes of events, determines the colours.
     """
     left, height = 4, _NAME_ROW + _LANE + 6
     bottom = 8 + height * len(lanes)
@@ -160,12 +160,12 @@ def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], durati
 
 
 def event_colour(labels: Sequence[str], label: str) -> int:
-    """Return the number of the colour of a class of events."""
+    """Return the colour number of a class of events."""
     return (labels.index(label) if label in labels else 0) % _N_COLOURS
 
 
 def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> svg.Scale:
-    """Return a scale for the curves of all instances; losses far above the others do not stretch it."""
+    """Return a common scale for the curves of all instances, which ignores losses far above the others."""
     values = [
         value
         for fold_histories in histories
@@ -179,7 +179,7 @@ def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> s
 
 
 def grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -> Markup:
-    """Return vertical lines with their values below; `whole`: only at whole numbers."""
+    """Return vertical grid lines with their values below; `whole`: only at whole numbers."""
     parts = []
     for value in svg.ticks(scale):
         if whole and not float(value).is_integer():
@@ -190,7 +190,7 @@ def grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) ->
 
 
 def side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
-    """Return the vertical axis with its values, and a line across the picture at each."""
+    """Return the vertical axis with its values and a grid line at each."""
     parts = []
     for value in svg.ticks(scale):
         parts.append(svg.line(left, scale(value), right, scale(value), "grid"))
@@ -199,11 +199,11 @@ def side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
 
 
 def _place(scale: svg.Scale, value: float) -> float:
-    """Return the place of a value; NaN where it is not finite."""
+    """Return the position of a value; NaN if it is not finite."""
     return scale(value) if math.isfinite(value) else math.nan
 
 
 def _evenly(number: int) -> list[int]:
-    """Return at most so many places of a curve, the first and the last among them."""
+    """Return at most this number of evenly spaced indices of a curve, including the first and the last."""
     step = max(1, (number - 1) / (_MOST_EPOCHS - 1))
     return sorted({min(round(place * step), number - 1) for place in range(min(number, _MOST_EPOCHS))})

@@ -1,4 +1,4 @@
-"""The sources that the protocol of an experiment cites, as BibTeX: each by how sentences cite it, as ``Holm, 1979``.
+"""The references of an experiment's protocol as BibTeX, by their citation in sentences, such as ``Holm, 1979``.
 
 The entries have the types and fields of BibTeX's own styles, and need no LaTeX package.
 """
@@ -11,7 +11,7 @@ BACKENDS = {
     "torch": "PyTorch (Paszke et al., 2019)",
     "jax": "JAX (Bradbury et al., 2018)",
 }
-"""How sentences cite the backends of Keras, by name."""
+"""The citations of the backends of Keras, by name."""
 _VERSION = re.compile(r"\bxval (\d\w*(?:[.+]\w+)*)")
 
 _BIBTEX = {
@@ -187,7 +187,7 @@ _BIBTEX = {
 
 
 def bibtex(paragraphs: Sequence[str]) -> str:
-    """Return the entries of what some paragraphs cite, as ``Holm, 1979``; the first is xval, in the versions that they name."""
+    """Return the entries of the citations in some paragraphs, such as ``Holm, 1979``; the first is xval, with its versions."""
     text = " ".join(paragraphs)
     entries = [entry for citation, entry in _BIBTEX.items() if citation in text]
     return "\n".join([_cite_xval(sorted(set(_VERSION.findall(text)))), *entries])

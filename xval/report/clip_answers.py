@@ -1,4 +1,4 @@
-"""What an instance answered on each test clip, worst answers first."""
+"""The predictions of an instance for each test clip, the worst first."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from xval.settings.schema import Settings
 
 
 def read_answers(task: Task, settings: Settings, class_names: Sequence[str], folders: Mapping[JobKey, Path]) -> pd.DataFrame:
-    """Return the answers on the test clips of finished folds and repeats.
+    """Return the predictions for the test clips of finished folds and seeds.
 
     Returns:
-        A row per clip (and repeat), the worst answer first: clip, item, job (``fold 1``), start_s, end_s, true and answer
-        (text; empty for frames and reconstructions), sure (probability of the answer; NaN without classes) and error, as
-        `Task.answer_clips` and `Task.worst` say. For numbers also target_<name> and predicted_<name>.
+        A row per clip (and seed), the worst prediction first: clip, item, job (``fold 1``), start_s, end_s, true and answer
+        (text; empty for frames and reconstructions), sure (probability of the prediction; NaN without classes) and error, see
+        `Task.answer_clips` and `Task.worst`. For numbers also target_<name> and predicted_<name>.
     """
     options = settings.score_options(class_names)
     tables = [

@@ -12,7 +12,7 @@ from xval.results.instance import InstanceResults
 
 
 def check_picture(path: Path) -> None:
-    """Refuse a path that no picture can be written to."""
+    """Raise an error for a path to which no picture can be written."""
     if path.suffix.lower() not in PICTURE_ENDINGS:
         raise SettingsError(f"--confusion {path}: received the ending '{path.suffix}'; expected .png, .svg or .pdf.")
     if not path.absolute().parent.is_dir():
@@ -20,7 +20,7 @@ def check_picture(path: Path) -> None:
 
 
 def write_confusion(path: Path, instance: InstanceResults, name: str) -> None:
-    """Draw the test predictions of all finished folds, see `find_confusion`; `name` is that of the instance.
+    """Write the confusion matrix of all finished folds, see `find_confusion`; `name` is the name of the instance.
 
     Raises:
         ResultsError: The instance has no confusion matrix.

@@ -1,6 +1,6 @@
 """Read what the page of an experiment shows: `PageContents`.
 
-Files of single folds are read only for the instances that the page shows in detail, so that a thousand instances take seconds.
+Files of single folds are only read for instances that the page shows in detail, so a thousand instances take seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ from xval.results.read import Curves, WrittenFolds
 from xval.settings.architectures import trains_network
 
 MOST_COMPARED = 10
-"""Instances in the comparison matrix."""
+"""The largest number of instances in the comparison matrix."""
 
 _MOST_SIDE_BY_SIDE = 4  # instances whose predictions are side by side
 _MOST_AGREEMENTS = 8  # targets
@@ -49,42 +49,44 @@ _MOST_SOUND_BYTES = 6_000_000
 
 
 class Explainer(Protocol):
-    """Explains the predictions of an instance, as the file worst_predictions.py of an extra does.
+    """An explainer of the predictions of an instance, implemented by the file worst_predictions.py of an extra.
 
     Attributes:
-        missing: Why the first prediction could not be explained; empty: all could.
+        missing: The reason for the first prediction without an explanation; empty: all have one.
     """
 
     missing: str
 
     def get(self, clip: str, job: str) -> tuple[str, str]:
-        """Return the picture of a clip as a data URI, and its caption; without a picture why there is none."""
+        """Return the picture of a clip as a data URI, and its caption; without a picture, the reason."""
 
 
 @dataclass(frozen=True)
 class PageContents:
-    """What the page of an experiment shows.
+    """The contents of the page of an experiment.
 
     Attributes:
-        instances: All of them, by number.
-        histories: Of the finished folds, by instance, fold and repeat.
-        comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
-        comparison_note: Why nothing is compared, or which instances are skipped.
-        errors_of: The instance whose worst answers are shown; None: no fold is finished.
-        answers: Its answers, and those of the best other instances; of numbers those of more instances.
-        events: Events of recordings by instance, where frames are classified.
-        tested: The test predictions of that instance; None: see the next.
-        tested_note: Why they cannot be read; empty: they can, or no fold is finished.
-        operating_points: Of two classes, or of the class that is to be found, of that instance; None: of others.
-        agreements: Of the first targets of that instance, where it predicts numbers.
-        corpus: None where it cannot be read.
-        sounds: None: no audio is embedded.
-        sound_note: Why.
-        missing_corpus: Why there is no corpus; empty: there is.
-        verdicts: Of the leakage audit; None: it was not run.
-        explanations: Of the worst answers; None: they are not explained.
-        explained_by: How they are explained, or were before a run wrote the page; empty: they never were.
-        explanation_note: Why they are not any more.
+        instances: All instances, by number.
+        histories: The histories of the finished folds, by instance, fold and repeat.
+        comparisons: A comparison with each instance of the matrix as the baseline, the selected one first; empty: see
+            `comparison_note`.
+        comparison_note: Why there is no comparison, or which instances are skipped.
+        errors_of: The instance whose worst predictions are shown; None: no fold is finished.
+        answers: The predictions of this instance and of the best others; for numbers, of more instances.
+        events: Events of recordings by instance, if frames are classified.
+        tested: The test predictions of this instance; None: see `tested_note`.
+        tested_note: Why the test predictions cannot be read; empty: they can, or no fold is finished.
+        operating_points: The operating points of this instance for two classes or a positive class; None: there are other
+            classes.
+        agreements: The agreement for the first targets of this instance, if it predicts numbers.
+        corpus: The corpus; None: it cannot be read.
+        sounds: The clips to embed; None: no audio is embedded.
+        sound_note: Why no audio is embedded.
+        missing_corpus: Why there is no corpus; empty: there is one.
+        verdicts: The verdicts of the leakage audit; None: it was not run.
+        explanations: The explainer of the worst predictions; None: they are not explained.
+        explained_by: The method of explanation, now or before a run wrote the page; empty: they never were explained.
+        explanation_note: Why they are no longer explained.
     """
 
     folds: WrittenFolds
@@ -111,7 +113,7 @@ class PageContents:
 
     @property
     def missing(self) -> str:
-        """Why the page lacks the corpus, or a clip that it should have; known once the page is made. Empty: it lacks none."""
+        """Why the page lacks the corpus or a clip; known after the page is made. Empty: it lacks none."""
         return self.missing_corpus or (self.sounds.missing if self.sounds else "")
 
     @cached_property
@@ -121,7 +123,7 @@ class PageContents:
 
     @cached_property
     def numbers(self) -> list[int]:
-        """The numbers of all instances, the best by validation first, those without a rank last."""
+        """The numbers of all instances, the best by validation first, instances without a rank last."""
         return list(dict.fromkeys([*self.ranking.instances, *self.by_number]))
 
     @property
@@ -131,12 +133,12 @@ class PageContents:
 
     @cached_property
     def interval_words(self) -> str:
-        """What the intervals of that instance are over."""
+        """What the intervals of this instance cover, in words."""
         shown = [self.shown] if self.shown else []
         return interval_clause(shown) or f"over {items_word(shown)}"
 
     def name_of(self, instance: int) -> str:
-        """Return what an instance is called; see `find_names`."""
+        """Return the name of an instance; see `find_names`."""
         return self._names[instance]
 
     @cached_property
@@ -145,9 +147,9 @@ class PageContents:
 
 
 def read_contents(folder: ExperimentFolder, request: PageRequest, explained_before: str = "") -> PageContents:
-    """Read what a page shows; an instance that the request names has to have a finished fold.
+    """Read the contents of a page; an instance named in the request must have a finished fold.
 
-    `explained_before` is how the worst answers are explained on the page that this one replaces.
+    `explained_before` is the method of explanation on the page that this one replaces.
     """
     folds = open_results(folder).folds
     instances = read_instances(folder, folder.instances())
@@ -223,7 +225,7 @@ def _report_command(folder: ExperimentFolder) -> str:
 def _explanations(
     folder: ExperimentFolder, request: PageRequest, errors_of: int | None, corpus: Corpus | None
 ) -> Explainer | None:
-    """Return what explains the worst answers, where that is asked for and there is audio."""
+    """Return the explainer of the worst predictions, if it is requested and there is audio."""
     method = request.explain_method
     if method is None or errors_of is None or corpus is None or corpus.is_custom:
         return None
@@ -258,7 +260,7 @@ def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected
 
 
 def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:
-    """Return the corpus that the folds were made from, or why it cannot be had."""
+    """Return the corpus that the folds were made from, or why it is not available."""
     settings = instance.settings
     try:
         corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
@@ -270,7 +272,7 @@ def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Pa
 
 
 def _read_tested(instance: InstanceResults | None) -> tuple[InstancePredictions | None, str]:
-    """Return what was tested of an instance, or why it cannot be read."""
+    """Return the test predictions of an instance, or why they cannot be read."""
     try:
         return (read_instance_predictions(instance) if instance else None), ""
     except UsageError as error:
@@ -278,7 +280,7 @@ def _read_tested(instance: InstanceResults | None) -> tuple[InstancePredictions 
 
 
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:
-    """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is skipped."""
+    """Return the histories of an instance's finished folds; combinations have none, and damaged ones are skipped."""
     histories: dict[JobKey, Curves] = {}
     for key in instance.done:
         with suppress(OSError, ResultsError):
@@ -289,7 +291,7 @@ def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict
 def _read_answers(
     folder: ExperimentFolder, instances: Sequence[InstanceResults], shown: Sequence[int]
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
-    """Return the answers and events of the instances that are shown in detail."""
+    """Return the predictions and events of the instances that are shown in detail."""
     by_number = {instance.number: instance for instance in instances}
     answers, events = {}, {}
     for place, number in enumerate(shown):

@@ -1,6 +1,6 @@
-"""Escape text from anywhere for Markdown and LaTeX: no markup, no commands, no change of the text's direction, one line.
+"""Escape untrusted text for Markdown and LaTeX: no markup, no commands, no change of text direction, one line.
 
-Such text is names of classes, items and files, and comments.
+Examples are names of classes, items and files, and comments.
 
 Source: CommonMark 0.31.2, section 2.4 (backslash escapes); for invisible characters see `xval.base.terminal`.
 """
@@ -24,19 +24,19 @@ _BEYOND_PDFLATEX = re.compile("[ĦħĸĿŀŉŦŧſ]|[^\x00-\u017f–—‘’‚
 
 
 def in_markdown(text: object) -> str:
-    """Return what Markdown shows as this text, in a separate line, a cell or a sentence; also where HTML is allowed in it."""
+    """Return Markdown that shows this text, in a line, a cell or a sentence, even if HTML is allowed."""
     line = " ".join(visible(str(text)).split())
     escaped = _MARKDOWN.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", line)
     return "".join(_HTML.get(letter, letter) for letter in escaped)
 
 
 def in_latex(text: str) -> str:
-    """Return what LaTeX sets as this text."""
+    """Return LaTeX that shows this text."""
     return "".join(_LATEX.get(letter, letter) for letter in _in_line(text))
 
 
 def needs_of_latex(text: str) -> list[str]:
-    """Return a sentence for each thing that a document needs besides, so that LaTeX sets every letter of a text."""
+    """Return a sentence for each further requirement of a document to show every letter of a text in LaTeX."""
     line = _in_line(text)
     needs = ["needs \\usepackage[T1]{fontenc}"] if _IN_T1.search(line) else []
     if beyond := sorted(set(_BEYOND_PDFLATEX.findall(line))):

@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 def in_order(experiments: Iterable[Listed], order: Order) -> list[Listed]:
-    """Return experiments, the newest first or the best first; those without a score, and those of another metric, apart."""
+    """Return experiments, the newest or the best first; experiments without a score or with another metric are separate."""
     newest = sorted(experiments, key=lambda listed: -(listed.changed or -inf))
     return newest if order == "date" else sorted(newest, key=_by_metric)
 
@@ -35,7 +35,7 @@ def _by_metric(listed: Listed) -> tuple[bool, str, float]:
 
 
 def as_values(listed: Listed, root: Path) -> dict[str, Any]:
-    """Return an experiment as plain values; commands/list.py documents the keys. A folder's name may be no UTF-8."""
+    """Return an experiment as plain values; commands/list.py documents the keys. Folder names may be invalid UTF-8."""
     summary = listed.summary
     main = summary.main if summary else None
     jobs = summary.jobs if summary else None
@@ -77,7 +77,7 @@ def text_row(listed: Listed, root: Path) -> tuple[str, ...]:
 
 
 def explain_values(experiments: Iterable[Listed]) -> str:
-    """Return which value is listed where instances compete; empty: none do."""
+    """Return a note on the listed value if instances compete; empty: none do."""
     if not any(listed.n_instances > 1 and listed.summary and listed.summary.main for listed in experiments):
         return ""
     return (
@@ -87,13 +87,13 @@ def explain_values(experiments: Iterable[Listed]) -> str:
 
 
 def what_to_type(experiments: Sequence[Listed]) -> str:
-    """Return the command that makes unknown scores known; empty: all are, or a run is about to write them."""
+    """Return the command that computes unknown scores; empty: all are known, or a run is about to write them."""
     unknown = [listed.path for listed in experiments if listed.summary is None and listed.state not in ("running", "starting")]
     return rebuild_command(unknown) if unknown else ""
 
 
 def rebuild_command(paths: Sequence[Path]) -> str:
-    """Return the command that writes the summaries of some experiments, of many the first."""
+    """Return the command that writes the summaries of some experiments, with only the first ones of many."""
     more = f" (and {len(paths) - _MOST_NAMED} more)" if len(paths) > _MOST_NAMED else ""
     return f"xval rebuild {' '.join(quote(str(path)) for path in paths[:_MOST_NAMED])}{more}"
 

@@ -1,4 +1,4 @@
-"""summary.json: the summary of an experiment that lists of experiments show, written with the workbook."""
+"""summary.json: the summary of an experiment for lists of experiments, written together with the workbook."""
 
 from collections.abc import Sequence
 
@@ -21,10 +21,10 @@ def summarise(
     """Return the summary of an experiment.
 
     Args:
-        results: Of the experiment.
-        instances: All that have settings, at least one.
-        made_of: See `state_of_files`; of before the instances were read.
-        content: See `content_of_files`; of the same time.
+        results: The results of the experiment.
+        instances: All instances with settings, at least one.
+        made_of: The state from `state_of_files` before the instances were read.
+        content: The hash from `content_of_files` at the same time.
         ended: When the last job ended.
     """
     status = read_status(results.folder, results)
@@ -61,12 +61,12 @@ def _main_figure(instances: Sequence[InstanceResults], selected: InstanceResults
 
 
 def tested_items(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return the items that the finished jobs of some instances have tested, sorted."""
+    """Return the tested items of the finished jobs of some instances, sorted."""
     return sorted({item for instance in instances for key in instance.done for item in instance.scores[key].items})
 
 
 def what_was_tested(instances: Sequence[InstanceResults]) -> Tested:
-    """Return what the finished jobs of some instances have tested."""
+    """Return the tested items, folds and seeds of the finished jobs of some instances."""
     jobs = [(instance, key, record) for instance in instances for key, record in instance.done.items()]
     items = tested_items(instances)
     seeds = {(str(instance.parameters.get("seed")), key.repeat) for instance, key, _ in jobs}

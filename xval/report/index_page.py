@@ -1,6 +1,6 @@
-"""index.html: a page with all experiments of a results folder, which runs keep up to date and which loads nothing.
+"""index.html: a page with all experiments of a results folder, which runs update and which loads no other files.
 
-It links each report.html. Only the page's own script may run, by its hash.
+It links to each report.html. Only the page's own script may run, identified by its hash.
 """
 
 import os
@@ -26,9 +26,9 @@ class ExperimentRow(NamedTuple):
     """A row of the page.
 
     Attributes:
-        cells: By the columns of `HEADER`.
-        values: What orders each cell; None: its text does.
-        link: Relative to the page; empty: the experiment has no page.
+        cells: The cells, in the order of `HEADER`.
+        values: The sort key of each cell; None: its text.
+        link: The link to its page, relative to this page; empty: the experiment has no page.
     """
 
     cells: tuple[str, ...]
@@ -37,10 +37,10 @@ class ExperimentRow(NamedTuple):
 
 
 def update_index(folder: ExperimentFolder) -> None:
-    """Write the index of the results folder that an experiment is in, unless an index.html of somebody else is there.
+    """Write the index of the results folder of an experiment, unless the folder has an index.html that is not from xval.
 
-    Where the folder may not be written there is none. Of several runs that end at once, the last one lists them all: an index
-    is written again where a summary has been written since it was begun.
+    No index is written without write permission. If several runs end at the same time, the last one lists all of them: an index
+    is written again if a summary was written in the meantime.
     """
     root = folder.path.absolute().parents[1]
     path = root / NAME

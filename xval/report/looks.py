@@ -1,9 +1,9 @@
-"""How often the test items of an experiment have been used, by all experiments on its dataset in one results folder.
+"""Count how often the test items of an experiment have been used by all experiments on its dataset in a results folder.
 
 Other experiments are read from their summaries.
 
-What was chosen after seeing test scores makes later ones of the same items optimistic; REFORMS (Kapoor et al., Science
-Advances 10(18), 2024) has the number reported.
+Choices after seeing test scores make later scores on the same items optimistically biased; REFORMS (Kapoor et al., Science
+Advances 10(18), 2024) asks authors to report the number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ from xval.results.summaries import list_experiments
 
 @dataclass(frozen=True)
 class Looks:
-    """What has tested some items, or some of them.
+    """The experiments, instances, repeats and seeds that tested at least one of some items.
 
     Attributes:
-        n_experiments: Experiments, this one among them.
-        n_instances: Instances with a finished fold.
-        n_fold_repeats: Different folds that items were assigned to.
-        n_seeds: Different seeds, of repeats too.
-        unknown: Further experiments on the corpus, of which it is not known.
+        n_experiments: Number of experiments, including this one.
+        n_instances: Number of instances with a finished fold.
+        n_fold_repeats: Number of different partitions into folds.
+        n_seeds: Number of different seeds, including seeds of repeats.
+        unknown: Further experiments on the corpus for which this is not known.
     """
 
     n_items: int
@@ -41,7 +41,7 @@ class Looks:
 
 
 def count_looks(instances: Sequence[InstanceResults]) -> Looks:
-    """Return how often the test items of some instances have been looked at, by these and by other experiments."""
+    """Return how often the test items of some instances have been used, by these and by other experiments."""
     here = instances[0].experiment.path
     items, own = set(tested_items(instances)), what_was_tested(instances)
     other_experiments = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]
@@ -64,7 +64,7 @@ def count_looks(instances: Sequence[InstanceResults]) -> Looks:
 
 
 def describe_looks(instances: Sequence[InstanceResults]) -> str:
-    """Return the counts as a sentence or two; nothing where no fold is finished."""
+    """Return the counts as a sentence or two; empty if no fold is finished."""
     looks = count_looks(instances)
     if not looks.n_items:
         return ""
@@ -86,7 +86,7 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
 
 
 def _tests_any(path: Path, items: set[str]) -> bool | None:
-    """Return whether the folds of an experiment test some of the items; None: they cannot be read."""
+    """Return whether the folds of an experiment test at least one of the items; None: they cannot be read."""
     try:
         folds = open_results(ExperimentFolder(path)).folds.plan.folds
     except (ResultsError, OSError):

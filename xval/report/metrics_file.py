@@ -1,4 +1,4 @@
-"""The content of metrics.json: all scores of an instance, as one dict for users' scripts. xval never reads it."""
+"""The content of metrics.json: all scores of an instance in one dict for users' scripts; xval never reads it."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -15,7 +15,7 @@ _AVERAGED = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_mat
 
 
 def metrics_content(instance: InstanceResults) -> dict[str, Any]:
-    """Return the content of metrics.json, but for the histories; docs/results.md has its entries."""
+    """Return the content of metrics.json without the histories; docs/results.md describes its entries."""
     jobs = {
         key: record | _in_dicts(instance.scores[key], record) if key in instance.done else record
         for key, record in instance.jobs.items()
@@ -56,7 +56,7 @@ def metrics_content(instance: InstanceResults) -> dict[str, Any]:
 
 
 def _in_dicts(scores: Scores, record: Record) -> dict[str, Any]:
-    """Return the scores of a finished job as dicts, by what they are of, by side and by metric."""
+    """Return the scores of a finished job as nested dicts: kind of score, side, metric."""
     items = {item: {**metrics, N_CLIPS: int(metrics[N_CLIPS])} for item, metrics in scores.items.items()}
     content: dict[str, Any] = {
         "metrics": {side: scores.side(side) for side in ("training", "validation", "test")},
@@ -83,10 +83,10 @@ def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, flo
 
 
 def _mean_record(records: Sequence[Record]) -> Record:
-    """Return the record of a fold with repeats: scores and confusion counts averaged, each over those in which it is defined.
+    """Return the record of a fold with several seeds: scores and confusion counts are averaged over their defined values.
 
-    Those that are done count. The seconds of all are added; items and numbers of examples are those of the first; other facts
-    are kept where they agree.
+    Only finished jobs count. Seconds are added; items and numbers of examples are those of the first job; other facts are kept
+    if they agree.
     """
     if len(records) == 1:
         return records[0]
@@ -99,7 +99,7 @@ def _mean_record(records: Sequence[Record]) -> Record:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """Return the mean of numbers that are defined; of dicts and lists that of each entry; of anything else the first."""
+    """Return the mean of defined numbers; the entry-wise mean of dicts and lists; the first one of other values."""
     first = values[0]
     if isinstance(first, Mapping):
         names = dict.fromkeys(name for value in values for name in value)

@@ -1,6 +1,6 @@
-"""The card of a model, in Markdown: details, intended use, training data and evaluation; of a refit, model_card.md.
+"""The model card in Markdown: details, intended use, training data and evaluation; model_card.md of a refit.
 
-The parts are those of Mitchell et al. (2019), Model cards for model reporting.
+Its parts follow Mitchell et al. (2019), Model cards for model reporting.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ CARD_NAME = "model_card.md"
 
 
 def write_card(folder: Path, record: Mapping[str, Any], settings: Settings, item_word: str = "") -> None:
-    """Write the card of a refit, by its record.json, into the folder of its model; `item_word`: what an item is, if known."""
+    """Write the card of a refit from its record.json into the folder of its model; `item_word`: the word for an item."""
     write_atomically(folder / CARD_NAME, describe_model(record, settings, item_word).encode())
 
 
@@ -60,9 +60,9 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
 def model_scores(
     record: Mapping[str, Any], settings: Settings, item_word: str = "", scores: Scores | None = None
 ) -> list[tuple[str, float, str]]:
-    """Return what is known of a model: name, value and text of each metric.
+    """Return name, value and text of each known metric of a model.
 
-    Those of a refit are the means over the folds; those of a fold are its scores of the items that it was tested on.
+    For a refit these are means over the folds; for a fold, its scores on its test items.
     """
     side = record_side(record, settings, item_word)
     if "expected" not in record:

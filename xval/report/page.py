@@ -1,6 +1,6 @@
-"""Assemble the page of an experiment, report.html, one file that loads nothing.
+"""Assemble the page of an experiment: report.html, a single file that loads no others.
 
-All that comes from files is escaped by the templates; only the page's own script may run, by its hash.
+The templates escape all values from files; only the page's own script may run, identified by its hash.
 """
 
 import sys
@@ -58,15 +58,15 @@ class InstanceRow(NamedTuple):
     """A row of the table of instances.
 
     Attributes:
-        parameters: Those that differ between instances, as text, by name.
-        validation: The score that ranks it; None: it has none.
-        validation_text: It with the decimals of its column.
+        parameters: The parameters that differ between instances, as text, by name.
+        validation: The validation score that ranks it; None: it has none.
+        validation_text: This score with the decimals of its column.
         estimates: Its main test scores.
-        texts: These with the decimals of their columns.
-        means: Mean and standard deviation of these over folds, as text.
-        origin: What its models may have seen before, as of `clause`; empty: clean.
+        texts: The main test scores with the decimals of their columns.
+        means: Mean and standard deviation of the main test scores over folds, as text.
+        origin: Its leakage verdict, as from `clause`; empty: clean.
         time: h:mm:ss.
-        folds: Finished of all.
+        folds: Finished and total number of folds.
         is_selected: Whether the validation scores select it.
     """
 
@@ -87,14 +87,14 @@ class InstanceRow(NamedTuple):
 
 
 class Shade(NamedTuple):
-    """The colour of a value in a table: the redder, the worse."""
+    """The colour of a value in a table: worse values are redder."""
 
     low: float
     high: float
     higher_is_better: bool
 
     def of(self, value: float | None) -> str:
-        """Return the strength of the colour, 0 to 0.6."""
+        """Return the opacity of the colour, 0 to 0.6."""
         if value is None or self.high == self.low:
             return "0"
         share = (value - self.low) / (self.high - self.low)
@@ -163,7 +163,7 @@ def make_page(contents: PageContents) -> str:
 
 
 def _sections_of_extras(contents: PageContents) -> dict[str, list[Markup]]:
-    """Return the sections that extras add to the parts of the page, by the id of the part."""
+    """Return the sections of extras for each part of the page, by the id of the part."""
     sections: dict[str, list[Markup]] = {part: [] for part in _PARTS}
     offers = load_offers("section")
     for offer in offers:
@@ -194,12 +194,12 @@ def _name_failure(extra: str, error: str) -> None:
 
 
 def _is_custom(contents: PageContents) -> bool:
-    """Return whether the examples of some instance were handed in as arrays."""
+    """Return whether the user passed the examples of some instance as arrays."""
     return any(record.get("store") == CUSTOM for instance in contents.instances for record in instance.folds.values())
 
 
 def describe_answer(contents: PageContents) -> list[str]:
-    """Return what the three lines leave unsaid, in sentences."""
+    """Return sentences that supplement the three lines."""
     searched = filter(None, map(describe_search, contents.instances))
     return [
         describe_selection(contents.instances),
@@ -245,7 +245,7 @@ def _rows(
 
 
 def _that_fit(contents: PageContents, differing: Sequence[str], n_scores: int) -> list[str]:
-    """Return the parameters whose columns fit on the page next to those of the scores, in their order."""
+    """Return the parameters whose columns fit on the page next to the scores, in their order."""
     instances = contents.instances
     room = (
         _ROOM
@@ -264,7 +264,7 @@ def _that_fit(contents: PageContents, differing: Sequence[str], n_scores: int) -
 
 
 def _longest_piece(text: object) -> int:
-    """Return how many characters of a text stay on one line."""
+    """Return the number of characters in the longest unbreakable piece of a text."""
     return max(map(len, str(text).replace("_", "_ ").split()), default=0)
 
 
@@ -283,7 +283,7 @@ def _picture(contents: PageContents, column: MainColumn) -> Markup:
 
 
 def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, str, Markup]]:
-    """Return what each learning curve is over, its instances, and a picture."""
+    """Return the x axis, the instances and a picture of each learning curve."""
     pictures, items = [], items_word(contents.instances)
     axes = {
         "train_fraction": (f"the mean number of training {items}", items),
@@ -307,9 +307,9 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
 
 
 def _matrix(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Pair | None]]]:
-    """Return a row per instance: its pair with each baseline, None for itself and where there is none.
+    """Return a row per instance: its pair with each baseline, None for itself and for missing pairs.
 
-    Of the p of two instances, one adjusted for the comparisons with either, both cells have the larger, so that they agree.
+    The two cells of a pair of instances have the larger of their two adjusted p values, so that they agree.
     """
     pairs = {(pair.instance, comparison.baseline): pair for comparison in comparisons for pair in comparison.pairs}
     names = [comparison.baseline for comparison in comparisons]

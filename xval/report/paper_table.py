@@ -1,4 +1,4 @@
-"""The table of models for a paper, as LaTeX (booktabs) or Markdown: scores with intervals, marks of significance, notes."""
+"""The table of models for a paper as LaTeX (booktabs) or Markdown: scores with intervals, significance marks, notes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ class PaperTable(NamedTuple):
     """The table of a paper.
 
     Attributes:
-        header: Of each column of scores; an arrow shows whether more (↑) or less (↓) is better.
-        rows: Name of the model, and a score with its mark per column; where models compete, the nested value is first and the
+        header: The header of each column of scores; an arrow shows whether higher (↑) or lower (↓) is better.
+        rows: Name of the model, and a score with its mark per column; if models compete, the nested score is first and the
             selected model second.
-        caption: What was tested on which folds, in at most 45 words whatever the names.
-        notes: What scores, intervals, marks and rows are, a sentence or two each.
+        caption: Data and folds of the test, in at most 45 words.
+        notes: Explanations of scores, intervals, marks and rows, a sentence or two each.
     """
 
     header: list[str]
@@ -44,9 +44,9 @@ def make_table(
     """Return the table of some instances, in their order.
 
     Args:
-        instances: At least one.
-        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
-        nested: What choosing among all instances reaches; None: nothing was chosen.
+        instances: The instances, at least one.
+        comparisons: A comparison for each main metric, all with the same baseline; empty: there is no comparison.
+        nested: The nested choice among all instances; None: nothing was chosen.
     """
     columns = main_columns(instances, main_and_own(instances))
     names = names_of(instances)
@@ -83,7 +83,7 @@ def to_markdown(table: PaperTable) -> str:
 
 
 def to_latex(table: PaperTable, *, label: str) -> str:
-    """Return the table as LaTeX, for a document that uses the package booktabs; `label` is that for references."""
+    """Return the table as LaTeX for a document with the package booktabs; `label` is its label for references."""
     needs = needs_of_latex("".join([table.caption, *table.notes, *table.header, *(name for name, _ in table.rows)]))
     lines = [
         "% needs \\usepackage{booktabs}",
@@ -125,13 +125,13 @@ def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mappin
 
 
 def _same_kind(nested: Estimate, selected: Estimate) -> Estimate:
-    """Return the nested value; none where it is known only by fold, and that below it over items: these are two statistics."""
+    """Return the nested score; none if it is known only by fold and the score below it is over items."""
     is_other = nested.of != selected.of and nested.of == OVER_FOLDS
     return nested._replace(value=None, low=None, high=None) if is_other else nested
 
 
 def _texts(table: PaperTable) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the rows of a table with texts, those of a column with the same decimals."""
+    """Return the rows of a table as text, with the same decimals within a column."""
     columns = [texts_of([cells[place][0] for _, cells in table.rows]) for place in range(len(table.header))]
     marks = [[mark for _, mark in cells] for _, cells in table.rows]
     return [
@@ -158,7 +158,7 @@ def _title(column: MainColumn, higher_is_better: bool | None) -> str:
 
 
 def _caption(instances: Sequence[InstanceResults]) -> str:
-    """Return what was tested on which folds; names of datasets are single words, so that their length does not matter."""
+    """Return a sentence on the data and folds of the test; dataset names count as single words."""
     first = instances[0]
     n_folds, items = first.n_folds // first.n_fold_repeats, counted(len(first.n_clips), item_word(instances))
     how = f"in {n_folds}-fold cross-validation over {items}" if n_folds > 1 else f"on one split with {items} in the test part"
@@ -169,7 +169,7 @@ def _caption(instances: Sequence[InstanceResults]) -> str:
 
 
 def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances: Sequence[InstanceResults]) -> Iterator[str]:
-    """Yield what the scores of each column are, with chance, and what the intervals are over."""
+    """Yield notes on the scores of each column, on chance, and on the scope of the intervals."""
     for number, column in enumerate(columns):
         estimates = [cells[number][0] for _, cells in table.rows]
         chances = sorted({estimated.chance for estimated in estimates if estimated.chance is not None})
@@ -182,7 +182,7 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
 
 
 def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> Iterator[str]:
-    """Yield what the marks say, where models were compared."""
+    """Yield notes on the marks, if models were compared."""
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         baseline = names_of(instances).get(int(baseline), baseline)
@@ -197,7 +197,7 @@ def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[s
 def _notes_on_choice(
     instances: Sequence[InstanceResults], titles: Sequence[str], biases: Sequence[float | None]
 ) -> Iterator[str]:
-    """Yield what the first two rows are, where models competed."""
+    """Yield notes on the first two rows, if models competed."""
     known = [(title, bias_text(bias)) for title, bias in zip(titles, biases, strict=True) if bias is not None]
     listed = "; ".join(bias if len(titles) == 1 else f"{title}: {bias}" for title, bias in known)
     optimism = f" Its optimism for having been chosen (bias) is estimated as {listed}." if listed else ""

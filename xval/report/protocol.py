@@ -1,4 +1,4 @@
-"""How an experiment was made, as sentences for the methods section of a paper; `citations` has their sources."""
+"""Describe an experiment for the methods section of a paper; `citations` has the references."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ _SCALINGS = {
     ("per_clip",): "normalised in each example with its own statistics",
 }
 _CLIPS = (ITEM, "clip", "file", "recording")
-"""What items are called that may be single clips, whose speakers are not known."""
+"""The words for items that may be single clips of unknown speakers."""
 _AUGMENTATIONS = {
     "augment_time_masks": "masks over time (Park et al., 2019)",
     "augment_frequency_masks": "masks over frequency (Park et al., 2019)",
@@ -68,7 +68,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
 
 
 def describe_audit(verdicts: Sequence[AuditVerdict] | None) -> str:
-    """Return what the leakage audit found, in a sentence or two."""
+    """Return the result of the leakage audit in a sentence or two."""
     if verdicts is None:
         return "The leakage audit was not run for this page; xval report runs it."
     states = [verdict.state for verdict in verdicts]
@@ -84,7 +84,7 @@ def describe_audit(verdicts: Sequence[AuditVerdict] | None) -> str:
 
 
 def _describe_folds(contents: PageContents, settings: Settings) -> str:
-    """Return how many models were tested on which folds of how many clips and items."""
+    """Return a sentence on the number of models, folds, clips and items."""
     plan, instances = contents.folds.plan, contents.instances
     tested = {item for fold in plan.folds for item in fold.test}
     n_items = len(tested.union(*(fold.training + fold.validation for fold in plan.folds)))
@@ -129,7 +129,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
 
 
 def _how_split(strategy: str, n_folds: int, settings: Settings) -> list[str]:
-    """Return how items were put into folds, where that has to be said."""
+    """Return how items were assigned to folds, if it needs an explanation."""
     if strategy in ("balanced", "holdout"):
         by = {"classification": "label", "multilabel_classification": "label", "regression": "target"}
         return [f"stratified by {by[settings.task_type]}"] if settings.task_type in by else []
@@ -138,14 +138,14 @@ def _how_split(strategy: str, n_folds: int, settings: Settings) -> list[str]:
 
 
 def _sizes(folds: Sequence[Fold]) -> str:
-    """Return ``7 training, 2 validation, 3 test``; of folds that differ ``6 to 7 training``."""
+    """Return ``7 training, 2 validation, 3 test``, or ``6 to 7 training`` if folds differ."""
     numbers = zip(*((len(fold.training), len(fold.validation), len(fold.test)) for fold in folds), strict=True)
     sides = ((side, min(sizes), max(sizes)) for side, sizes in zip(("training", "validation", "test"), numbers, strict=True))
     return ", ".join(f"{few if few == many else f'{few} to {many}'} {side}" for side, few, many in sides if many)
 
 
 def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return which models used a part of their folds, a sentence for each kind."""
+    """Return the models that used a part of their folds, a sentence for each kind."""
     kinds: dict[tuple[float, str | None, str | None], list[int]] = {}
     for instance in instances:
         settings = instance.settings
@@ -167,7 +167,7 @@ def _models(numbers: Sequence[int]) -> str:
 
 
 def _describe_cut(contents: PageContents) -> list[str]:
-    """Return which models used a part of their clips, a sentence for each length."""
+    """Return the models that used a part of their clips, a sentence for each length."""
     corpus = contents.corpus
     if corpus is not None and corpus.is_custom:
         return []
@@ -286,14 +286,14 @@ def _describe_searches(instances: Sequence[InstanceResults]) -> list[str]:
 
 
 def _describe_ensembles(instances: Sequence[InstanceResults]) -> str:
-    """Return how ensembles weigh their members, each way that there is."""
+    """Return how ensembles weight their members, a text for each method."""
     methods = {instance.parameters.get("method") for instance in instances if instance.settings.architecture == ENSEMBLE}
     ways = [text for method, text in _ENSEMBLES.items() if method in methods]
     return f"Ensembles combine the predictions of models for the same fold: {'; or '.join(ways)}." if ways else ""
 
 
 def _describe_selected(contents: PageContents) -> str:
-    """Return what the selected model is: architecture and features, and how a network was trained."""
+    """Return architecture and features of the selected model, and how a network was trained."""
     selected = contents.ranking.selected
     if selected is None or (settings := contents.by_number[selected].settings).architecture in (ENSEMBLE, COMBINATION):
         return ""
@@ -321,7 +321,7 @@ def _values(values: Iterable[object]) -> str:
 
 
 def _describe_estimators(instances: Sequence[InstanceResults]) -> str:
-    """Return which items fitted, chose and calibrated the estimators."""
+    """Return the items on which estimators were fitted, chosen and calibrated."""
     estimators = [instance for instance in instances if instance.settings.architecture in CLASSICAL]
     fits = {"validation" in fitted_sides(record) for instance in estimators for record in instance.folds.values()}
     ways = []

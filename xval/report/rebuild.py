@@ -1,8 +1,8 @@
-"""Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, results.xlsx, summary.json.
+"""Rebuild the derived files of an experiment: metrics.json of each instance, results.xlsx, summary.json.
 
-xval never reads metrics.json and results.xlsx. They are written under the lock of the experiment, so that several runs of one
-experiment may end at the same time. The summary lists the files that all were made from, to detect that they are stale. Damaged
-files are skipped and named.
+xval never reads metrics.json and results.xlsx. They are written under the lock of the experiment, so that several runs of an
+experiment may end at the same time. The summary has the state of their source files, to detect that they are outdated. Damaged
+files are skipped and reported.
 """
 
 import errno
@@ -31,9 +31,9 @@ _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or was made of other files, or with texts of another version.
+    """Return whether a derived file is missing, or was made from other files or with texts of another version.
 
-    Its files are folds, settings, records, predictions and added metrics.
+    Its source files are folds, settings, records, predictions and added metrics.
     """
     summary = read_summary(folder)
     return (
@@ -45,9 +45,9 @@ def is_stale(folder: ExperimentFolder) -> bool:
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
-    """Make the derived files again where the files of which they are have changed; return what was skipped, as `rebuild`.
+    """Make the derived files again if their source files have changed; return the skipped files, as `rebuild`.
 
-    In a folder that may not be written, such as a share, they stay as they are: whoever looks at results reads the records.
+    Without write permission, as on a shared folder, they stay unchanged, because commands that show results read the records.
     """
     if not is_stale(folder):
         return []
@@ -63,7 +63,7 @@ def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
 
 
 def is_page_stale(folder: ExperimentFolder) -> bool:
-    """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
+    """Return whether report.html is missing or older than the workbook, as after a run that was interrupted at its end."""
     page, workbook = folder.page, folder.workbook
     if not page.is_file():
         return True
@@ -73,7 +73,7 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
 
 
 def rebuild(folder: ExperimentFolder) -> list[str]:
-    """Write metrics.json of every instance, and the workbook; old files stay where the disk is full.
+    """Write metrics.json of every instance, and the workbook; old files stay if the disk is full.
 
     Returns:
         The damaged files that were skipped, a line each: records, settings of instances, histories.
@@ -112,7 +112,7 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
 def _write_instance(
     results: OpenResults, number: int, faults: list[str]
 ) -> tuple[InstanceResults | None, Mapping[JobKey, Curves]]:
-    """Write metrics.json of an instance where it has changed; return it with the histories of its finished jobs."""
+    """Write metrics.json of an instance if it has changed; return the instance with the histories of its finished jobs."""
     instance = read_what_can_be(results.folder, number, faults, writes=True)
     if instance is None:
         return None, {}
@@ -130,7 +130,7 @@ def _write_instance(
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
-    """Return the histories as metrics.json has them: to six digits, which halves the file; none if they are very long."""
+    """Return the histories for metrics.json, with six digits, which halves the file; none if they are very long."""
     if sum(len(column) for curves in histories.values() for column in curves.values()) > _MOST_VALUES_OF_HISTORY:
         return {}
     rounded = {

@@ -1,6 +1,6 @@
-"""Render the templates of the pages and of the model card with Jinja, which escapes all that is not markup.
+"""Render the templates of pages and model card with Jinja, which escapes everything that is not markup.
 
-Only the script of the pages may run, by its hash.
+Only the script of the pages may run, identified by its hash.
 """
 
 import base64
@@ -21,9 +21,9 @@ _SCRIPT = _FOLDER / "page.js"
 
 
 def make_environment(further: Path | None = None) -> Environment:
-    """Return the environment, which raises an error for a name that a template does not get.
+    """Return the Jinja environment, which raises an error for undefined names in a template.
 
-    `further` is a folder of templates next to those of this package.
+    `further` is a folder of additional templates.
     """
     environment = Environment(
         loader=FileSystemLoader([*([further] if further else []), _FOLDER]),
@@ -41,7 +41,7 @@ def make_environment(further: Path | None = None) -> Environment:
 
 
 def content_policy(script: Path, *further: str) -> str:
-    """Return what a page may load: what is written in it, and of scripts only this file, by its hash."""
+    """Return the content security policy of a page: inline content only, and no script except this file, by its hash."""
     digest = base64.b64encode(hashlib.sha256(_text_of(script).encode()).digest()).decode()
     rules = (
         "default-src 'none'",
@@ -56,14 +56,14 @@ def content_policy(script: Path, *further: str) -> str:
 def render_page(
     environment: Environment, template: str, *, script: Path = _SCRIPT, policy: str | None = None, **values: object
 ) -> str:
-    """Return the text of a page, a template that extends base.html.
+    """Return the text of a page from a template that extends base.html.
 
     Args:
-        environment: As of `make_environment`.
-        template: Its name.
-        script: The file that runs in it.
-        policy: As of `content_policy`; None: that of the script.
-        **values: What the page shows.
+        environment: As from `make_environment`.
+        template: Name of the template.
+        script: The file of the page's script.
+        policy: As from `content_policy`; None: the policy of the script.
+        **values: The values of the template.
     """
     text = environment.get_template(template).render(
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
@@ -76,7 +76,7 @@ def render_page(
 
 
 def render_section(template: Path, **values: object) -> Markup:
-    """Return a part of the page: a template of an extra, filled with values; all that is not markup is escaped."""
+    """Return a section of the page: a template of an extra, filled with escaped values."""
     return Markup(make_environment(template.parent).get_template(template.name).render(**values))  # noqa: S704
 
 
@@ -85,5 +85,5 @@ def _text_of(path: Path) -> str:
 
 
 def breakable(text: object) -> Markup:
-    """Return a text whose lines may be broken after underscores."""
+    """Return a text with possible line breaks after underscores."""
     return escape(text).replace("_", Markup("_<wbr>"))

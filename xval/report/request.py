@@ -1,4 +1,4 @@
-"""What a page is to hold."""
+"""`PageRequest`: the requested contents of a page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,15 @@ ExplainMethod: TypeAlias = Literal["integrated_gradients", "occlusion"]
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What a page is to hold.
+    """The requested contents of a page.
 
     Attributes:
-        instance: Whose worst answers are shown; None: those of the instance that the validation scores select.
-        data_folder: Where the corpora are; None: as the settings say.
-        with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
+        instance: The instance whose worst predictions are shown; None: the one that the validation scores select.
+        data_folder: The folder of corpora; None: the one in the settings.
+        with_audio: Embed the clips of the worst predictions, unless the settings have ``page = without_audio``.
         with_audit: Run the leakage audit.
-        explain: How the worst answers are explained; None: not at all, and a page on which they are is kept.
-        run: Whether a run writes the page: one that was interrupted, or one that has ended; empty: none does.
+        explain: How to explain the worst predictions; None: not at all, but an existing page with explanations is kept.
+        run: The state of the run that writes the page, interrupted or ended; empty: not written by a run.
     """
 
     instance: int | None = None

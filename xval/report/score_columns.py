@@ -18,7 +18,7 @@ def recall_texts(instance: InstanceResults) -> dict[str, str]:
 
 
 def parameter_text(instance: InstanceResults, name: str) -> str:
-    """Return a parameter as text: None and lists as in config.ini, ``–`` for one that the instance does not have."""
+    """Return a parameter as text: None and lists as in config.ini, ``–`` if the instance does not have it."""
     return str(parameter_value(shown_parameter(instance, name, "–")))
 
 
@@ -27,7 +27,7 @@ class MainColumn(NamedTuple):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        equal: Further main metrics that have the same scores in all instances, as accuracy has where classes are even.
+        equal: Further main metrics with the same scores in all instances, such as accuracy for balanced classes.
         side_name: The side in words.
     """
 
@@ -38,20 +38,20 @@ class MainColumn(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Such as ``test balanced accuracy (UAR)``."""
+        """The title, such as ``test balanced accuracy (UAR)``."""
         return f"{self.side_name} {metric_words(self.name)}"
 
     @property
     def same(self) -> str:
-        """Which metrics have no column, because they have these values, in a sentence; empty: none."""
+        """A sentence on the metrics that have no column because they have these values; empty: none."""
         names = " and ".join(map(metric_words, self.equal))
         return f"{self.side_name} {names}: the same as {metric_words(self.name)}." if names else ""
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
-    """Return the main metrics, by name, that some instance has; those with the same scores share a column.
+    """Return the main metrics of some instance, by name; metrics with equal scores share a column.
 
-    Their side is that of clips; a loss, which is of windows where clips are cut, has that one.
+    The side is that of clips, except for a loss, which is computed for windows if clips are cut.
     """
     columns: dict[tuple[str, tuple[object, ...]], list[str]] = {}
     for name in main:

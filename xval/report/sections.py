@@ -22,7 +22,7 @@ _MOST_RECALLS = 10  # of those
 
 
 def instance_sections(environment: Environment, contents: PageContents, task: Task) -> dict[int, Markup]:
-    """Return the section of each instance, the best by validation first, as long as a page holds them."""
+    """Return the section of each instance, the best by validation first, as many as fit on a page."""
     template = environment.get_template("instance.html")
     limits = {name: charts.curve_limits(contents.histories.values(), name) for name in ("loss", task.training_metric)}
     columns = [(side, name) for side, name in metric_columns(contents.instances) if side.endswith("test")]

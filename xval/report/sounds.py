@@ -1,4 +1,4 @@
-"""`Sound`: a clip to listen to and to look at inside a page, compressed audio and a spectrogram as data URIs."""
+"""`Sound`: a clip in a page, with compressed audio and a spectrogram as data URIs."""
 
 import base64
 from functools import cached_property
@@ -19,7 +19,7 @@ from preprocessing.interrupts import interrupts_postponed
 from xval.base.errors import AudioError, SettingsError
 
 LONGEST_S = 15.0
-"""Of longer clips this much is embedded, from the beginning."""
+"""The embedded length of longer clips, from the beginning."""
 
 _MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _HIGHEST_RATE_HZ = 24000
@@ -30,9 +30,9 @@ class Sound(NamedTuple):
     """A clip in a page.
 
     Attributes:
-        audio: Data URI; empty where the audio cannot be had.
-        spectrogram: Data URI of a PNG, low frequencies below; empty where the audio cannot be had.
-        duration_s: Of what is embedded.
+        audio: Data URI; empty if the audio is not available.
+        spectrogram: Data URI of a PNG, low frequencies at the bottom; empty if the audio is not available.
+        duration_s: Duration of the embedded part.
         top_hz: The highest frequency of the spectrogram.
         note: Why there is no audio, or what was cut off.
     """
@@ -45,12 +45,12 @@ class Sound(NamedTuple):
 
 
 class Sounds:
-    """The clips of a corpus, which are embedded until they take `most_bytes`; later ones have a note instead.
+    """The clips of a corpus, which are embedded up to `most_bytes` in total; later ones have a note instead.
 
-    The spectrogram is a log-mel spectrogram with the lengths of the settings.
+    The spectrogram is a log-mel spectrogram with the frame lengths of the settings.
 
     Attributes:
-        missing: Why the first clip could not be had that was asked for; empty: all could.
+        missing: The reason for the first unavailable clip; empty: all were available.
     """
 
     def __init__(self, corpus: Corpus, settings: FeatureSettings, most_bytes: int) -> None:
@@ -72,7 +72,7 @@ class Sounds:
         return {str(clip): row for row, clip in enumerate(self._corpus.index["clip"])}
 
     def get(self, clip: str) -> Sound:
-        """Return a clip, or why it cannot be had."""
+        """Return a clip, or a note on why it is not available."""
         row = self._rows.get(clip)
         if row is None:
             return Sound(note="The clip is not in the dataset.")
@@ -104,7 +104,7 @@ def _make_sound(path: Path, start_s: float, end_s: float | None, settings: Featu
 
 
 def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
-    """Return samples as MP3, which every browser plays, or as FLAC where libsndfile makes no MP3."""
+    """Return samples as MP3, which every browser plays, or as FLAC if libsndfile does not support MP3."""
     wanted_hz = next(mp3_rate_hz for mp3_rate_hz in _MP3_RATES_HZ if mp3_rate_hz >= min(rate_hz, _HIGHEST_RATE_HZ))
     peak = max(float(np.abs(samples).max()), 1e-9)
     played = resample(samples, rate_hz, wanted_hz) / max(peak, 1.0)
@@ -116,7 +116,7 @@ def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
 
 
 def draw_levels(levels: NDArray[np.float32]) -> str:
-    """Return a picture of features (n_frames, n_bins), low bins below, as a data URI."""
+    """Return a picture of features (n_frames, n_bins), low bins at the bottom, as a data URI."""
     step = -(-len(levels) // _MOST_FRAMES)
     picture = levels[: len(levels) // step * step].reshape(-1, step, levels.shape[1]).max(axis=1)
     buffer = BytesIO()

@@ -18,8 +18,8 @@ class Scale(NamedTuple):
     Attributes:
         low: The value at `start`.
         high: The value at `end`.
-        start: In the picture (px).
-        end: In the picture (px).
+        start: Position in the picture (px).
+        end: Position in the picture (px).
     """
 
     low: float
@@ -28,14 +28,14 @@ class Scale(NamedTuple):
     end: float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value (px); values outside the scale are on its ends."""
+        """Return the position of a value (px); values outside the scale are placed at its ends."""
         low, high, start, end = self
         inside = low if value < low else high if value > high else value
         return start + (inside - low) / (high - low) * (end - start)
 
 
 def spanning(values: Iterable[float], start: float, end: float) -> Scale:
-    """Return a scale with round ends that holds all values; 0 to 1 without any that is finite."""
+    """Return a scale with round ends that includes all values; 0 to 1 if none is finite."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if low == high:
@@ -45,16 +45,16 @@ def spanning(values: Iterable[float], start: float, end: float) -> Scale:
 
 
 def ticks(scale: Scale) -> list[float]:
-    """Return some round values of a scale."""
+    """Return some round values within a scale."""
     step = _step(scale.low, scale.high)
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
 
 
 def element(name: str, content: str = "", /, **attributes: object) -> Markup:
-    """Return an element; ``_`` in the name of an attribute stands for ``-``, one at its end is dropped (``class_``).
+    """Return an element; ``_`` in the name of an attribute stands for ``-``, a trailing one is removed (``class_``).
 
-    Content that is markup is kept as it is, text is escaped, as are all attributes; numbers are rounded to a tenth of a pixel.
+    Markup stays unchanged; text and attributes are escaped; numbers are rounded to a tenth of a pixel.
     """
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     # What is put together here is escaped in `_value` and `escape`.
@@ -62,7 +62,7 @@ def element(name: str, content: str = "", /, **attributes: object) -> Markup:
 
 
 def picture(width: float, height: float, label: str, parts: Iterable[Markup], **attributes: object) -> Markup:
-    """Return an SVG picture of so many pixels, which shrinks to its column; its label is for who cannot see it."""
+    """Return an SVG picture of this size (px), which shrinks to its column; its label is for screen readers."""
     shape = {"viewBox": f"0 0 {width:g} {height:g}", "width": width, "height": height, "role": "img", "aria_label": label}
     return element("svg", Markup("").join(parts), **shape, **attributes)
 
@@ -78,7 +78,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def curve(points: Iterable[tuple[float, float]], class_: str) -> Markup:
-    """Return a line through points; it is broken where one is not finite."""
+    """Return a line through points, interrupted where a point is not finite."""
     parts, pen_is_up = [], True
     for x, y in points:
         if not math.isfinite(y):

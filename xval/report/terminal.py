@@ -1,4 +1,4 @@
-"""The tables that a user sees on the terminal, made with rich: instances, jobs, and how a run ended."""
+"""The tables on the terminal, made with rich: instances, jobs, and the end of a run."""
 
 import re
 import textwrap
@@ -51,9 +51,9 @@ _OF_WINDOWS = "test clip: whole clips, the predictions for their windows combine
 def print_scores(
     folder: ExperimentFolder, numbers: list[int], console: Console, *, details: bool = False
 ) -> list[InstanceResults]:
-    """Print the table of some instances, and of all of the experiment the three lines and the findings; return all.
+    """Print the table of some instances, and the three lines and findings of the whole experiment; return all instances.
 
-    Which one validation selects is a matter of all, as in the page and the workbook. With details all that is known is printed.
+    Validation selects among all instances, as on the page and in the workbook. `details` prints everything that is known.
     """
     instances = read_instances(folder, [number for number in folder.instances() if number in numbers or folder.jobs(number)])
     shown = [instance.number for instance in instances if instance.number in numbers]
@@ -79,7 +79,7 @@ def print_scores(
 
 
 def _describe_part(instances: Sequence[InstanceResults], numbers: Sequence[int]) -> str:
-    """Return a line on the instances that the table does not have: `numbers` are those of its rows."""
+    """Return a line on the instances that the table lacks; `numbers` are the instances of its rows."""
     selected = ranking.rank_instances(instances).selected
     is_elsewhere = selected is not None and selected not in numbers
     elsewhere = f" Validation selects {name_instances([selected], instances)}." if selected and is_elsewhere else ""
@@ -87,7 +87,7 @@ def _describe_part(instances: Sequence[InstanceResults], numbers: Sequence[int])
 
 
 def _print_classes(instances: Sequence[InstanceResults], console: Console) -> None:
-    """Print precision, recall and F1 score of each class of the selected instance, where it predicts classes."""
+    """Print precision, recall and F1 score of each class of the selected instance, if it predicts classes."""
     selected = ranking.rank_instances(instances).selected
     shown = next((instance for instance in instances if instance.number == selected), instances[0])
     report = class_report(shown)
@@ -114,7 +114,7 @@ def _class_cells(row: ClassScores) -> tuple[str, ...]:
 
 
 def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Headline:
-    """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
+    """Return the three lines, from the summary if it has these instances, because a comparison loads slow libraries."""
     summary = read_summary(folder)
     is_of_these = summary and summary.n_instances == len(instances) and is_current(summary, folder)
     if summary and is_of_these and summary.lines and summary.texts == hash_texts():
@@ -123,7 +123,7 @@ def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) ->
 
 
 def _list_findings(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return a line that counts the findings, and the message of each; none without any."""
+    """Return a line with the number of findings, and the message of each; nothing without findings."""
     findings = find_findings(instances)
     if not findings:
         return []
@@ -131,7 +131,7 @@ def _list_findings(instances: Sequence[InstanceResults]) -> list[str]:
 
 
 def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
-    """Yield what else is known of some instances: why one is selected, findings, deviations, searches, versions of the code."""
+    """Yield details on some instances: reason of selection, findings, standard deviations, searches, code versions."""
     yield ranking.describe_selection(instances)
     yield from (f"- {finding.line}" for finding in find_findings(instances))
     side = test_side(instances)
@@ -152,7 +152,7 @@ def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
 def print_close(
     folder: ExperimentFolder, numbers: list[int], outcomes: Sequence[JobOutcome], console: Console, *, details: bool = False
 ) -> int:
-    """Print the table, the three lines, what went wrong and where everything is; return the exit code."""
+    """Print the table, the three lines, errors and the paths of the results; return the exit code."""
     instances = print_scores(folder, numbers, console, details=details)
     failures: dict[str, list[JobKey]] = {}
     for outcome in outcomes:
@@ -172,7 +172,7 @@ def print_close(
 
 
 def _list_jobs(keys: Sequence[JobKey]) -> str:
-    """Return ``instance 1, folds 1-6; instance 2, folds 1, 3``, of many groups the first; trials of a search one by one."""
+    """Return ``instance 1, folds 1-6; instance 2, folds 1, 3``, only the first of many groups; trials are listed singly."""
     groups: dict[tuple[int, str], list[int]] = {}
     for key in keys:
         groups.setdefault((key.instance, key.fold_name.removeprefix(f"fold {key.fold}")), []).append(key.fold)
@@ -205,10 +205,10 @@ def _shown(instance: Instance, name: str) -> str:
 
 
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold], items: str = "items") -> "TextTable":
-    """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
+    """Return the chosen folds: number of training items, and validation and test items (the first few of hundreds).
 
-    `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items. `items` is what
-    these are called.
+    `parts` has the parts of folds that jobs use, if not all; a fold has a row for each choice of items. `items` is the word for
+    items.
     """
     has_fold_repeats, rows = planned.folds.n_fold_repeats > 1, []
     for fold in planned.folds.folds:
@@ -230,7 +230,7 @@ def _first_of(items: Sequence[str]) -> str:
 
 
 def job_table(planned: Plan) -> "TextTable":
-    """Return a row for each instance and repeat, with the folds that are done and those to do."""
+    """Return a row for each instance and repeat, with finished and open folds."""
     names = names_of(planned.instances)
     rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
     states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
@@ -250,17 +250,17 @@ def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTab
 
 
 class TextTable:
-    """A table of text cells that fits the console.
+    """A table of text cells that fits into the console.
 
-    Lines are broken at spaces and after underscores; intervals stay whole. Where that is not enough, words go on below, and
-    nothing is cut.
+    Lines are broken at spaces and after underscores, but not within intervals. If that is not enough, words are broken; nothing
+    is cut off.
     """
 
     def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self._lines = [tuple(header), *map(tuple, rows)]
 
     def fits(self, width: int) -> bool:
-        """Return whether no word is broken in so many columns of the console."""
+        """Return whether the table fits into this number of console columns without breaking a word."""
         return sum(self._words) + len(self._words) - 1 <= width
 
     @property
@@ -287,9 +287,9 @@ class TextTable:
 
 
 class InstanceTable:
-    """Instances with the parameters that differ between them: a table, or a list where the console has no room for its words.
+    """Instances with the parameters that differ between them: a table, or a list if the console is too narrow.
 
-    The list begins with the most frequent values; each instance has those that differ from them.
+    The list begins with the most frequent values; each instance has the values that differ from them.
     """
 
     def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, n_names: int) -> None:
@@ -313,12 +313,12 @@ class InstanceTable:
 
 
 def _indented(text: str, width: int) -> Iterator[Text]:
-    """Yield the lines of a paragraph whose first line stands out."""
+    """Yield the lines of a paragraph with a hanging indent."""
     yield from map(Text, textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False))
 
 
 def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> list[int]:
-    """Return widths that have room: the widest are made narrower down to the first limits, then to the next, until all fit."""
+    """Return column widths that fit: the widest columns shrink to the first limits, then to the next ones."""
     fitted = list(widths)
     for lowest in limits:
         while sum(fitted) > room:
@@ -330,7 +330,7 @@ def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> l
 
 
 def _wrap(text: str, width: int) -> str:
-    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word continues below."""
+    """Return a text in lines of whole pieces; intervals and words that are longer than a line are broken."""
     pieces = _PIECES.findall(text)
     lines = [""]
     for piece in (

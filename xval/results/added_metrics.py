@@ -1,7 +1,6 @@
-"""Metrics that are added after the training: which can be computed from stored predictions, and which were added.
+"""Metrics that are added after training and computed from stored predictions.
 
-added_metrics.json in the folder of the experiment lists them, and rebuilds compute them also for folds that end later. Without
-this file they are gone.
+added_metrics.json in the folder of the experiment lists them, so that rebuilds also compute them for folds that end later.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,12 +30,12 @@ _PROJECT = ("xval", "architectures", "preprocessing", "augmentation")
 
 
 class AddedMetric(NamedTuple):
-    """A metric that was asked for.
+    """A requested metric.
 
     Attributes:
-        name: Of its scores.
-        metric: What computes it; an error in the user's own code is a `ResultsError`.
-        version: Sixteen hex digits of its source, and of what that imports of the user's own.
+        name: Name of its scores.
+        metric: The metric function; an error in the user's own code becomes a `ResultsError`.
+        version: Sixteen hex digits of a hash of its source code and of the user's code that it imports.
     """
 
     name: str
@@ -45,10 +44,10 @@ class AddedMetric(NamedTuple):
 
 
 def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_class: str | None = None) -> dict[str, str]:
-    """Note which metrics are wanted besides those of the records; return the name of each score by the name asked for.
+    """Store which metrics are requested in addition to those of the records; return score names by requested name.
 
-    `names` are metrics of the task, their aliases, or dotted paths of the user's own; what all records have is not noted.
-    `positive_class` is that of metrics of one class; None: as the settings of the experiment say.
+    `names` are metrics of the task, their aliases, or dotted paths of user code; metrics that all records have are not stored.
+    `positive_class` is for metrics of one class; None: the one in the settings of the experiment.
     """
     with folder.lock():
         results = open_results(folder)
@@ -84,10 +83,10 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
 
 @cached_by_place
 def load_metric(task_type: str, written: str) -> AddedMetric:
-    """Return a metric that was asked for; the user's module is imported here.
+    """Return a requested metric; this imports the user's module.
 
     Raises:
-        SettingsError: It is unknown, or does not say which direction is better.
+        SettingsError: It is unknown, or does not define which direction is better.
         ResultsError: The user's module cannot be imported.
     """
     if written.startswith(binary.WRITTEN):
@@ -116,16 +115,16 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
 
 
 def version_of(written: str) -> str:
-    """Return the version of a function of the user's own, which is read and not run."""
+    """Return the version of a user's function from its source code, without running it."""
     module = definitions.find_module(written.rpartition(".")[0])
     return _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
 
 
 def trained_with(task_type: str, text: str, positive: int | None, damaged: list[str]) -> dict[str, Metric]:
-    """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their scores.
+    """Return the user's functions in the parameter ``metrics`` (`text`), by the names of their scores.
 
-    So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
-    loaded.
+    The metrics of the positive class, whose number is `positive`, are included. `damaged` receives a line for each metric that
+    cannot be loaded.
     """
     positive_names = further_metrics.positive_metrics(task_type, text) if positive is not None else []
     own_metrics = {name: binary.find(name, positive) for name in positive_names if positive is not None}
@@ -143,13 +142,13 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
 def constant_chance(
     metric: Metric, targets: NDArray[Any], weights: NDArray[np.float64], n_outputs: int, groups: Sequence[NDArray[np.intp]]
 ) -> Chance:
-    """Return what always answering with the shares of the classes reaches, or with the mean target.
+    """Return the chance level of always predicting the class shares, or the mean target.
 
     Args:
-        metric: One that names no chance level.
+        metric: A metric without its own chance level.
         targets: int64 (n,) class numbers, or float32 (n, n_outputs).
-        weights: float64 (n,), of each example; their sum is 1.
-        n_outputs: Of the predictions.
+        weights: float64 (n,), the weight of each example; their sum is 1.
+        n_outputs: Number of outputs of the predictions.
         groups: The rows of each item if the score is a mean over items; otherwise all rows.
     """
     is_class = targets.ndim == 1
@@ -167,7 +166,7 @@ def _class_names(instance: InstanceResults) -> list[str]:
 
 
 def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -> tuple[str, bool]:
-    """Return the written name of a metric, without alias, and whether all jobs were trained with it."""
+    """Return the stored name of a metric, with aliases resolved, and whether all jobs were trained with it."""
     task, classes = instance.task, _class_names(instance)
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]
@@ -198,7 +197,7 @@ def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -
 
 
 def _why_not(task: Task, name: str, n_classes: int) -> str:
-    """Return why a metric cannot be computed from stored predictions; empty: it can be."""
+    """Return why a metric cannot be computed from stored predictions; empty: it can."""
     if not task.takes_further_metrics:
         return "metrics of a representation need its features, and no predictions of them are stored"
     if name in _computable(task, n_classes):
@@ -215,7 +214,7 @@ def _why_not(task: Task, name: str, n_classes: int) -> str:
 
 
 def _computable(task: Task, n_classes: int) -> list[str]:
-    """Return the metrics of a task, under all their names, that are computed for so many classes; 0: it has none."""
+    """Return the metrics of a task, under all their names, that are defined for this number of classes; 0: no classes."""
     if not task.takes_further_metrics:
         return []
     names = [
@@ -225,7 +224,7 @@ def _computable(task: Task, n_classes: int) -> list[str]:
 
 
 def _guarded(name: str, function: Callable[[NDArray[Any], NDArray[Any]], T]) -> Callable[[NDArray[Any], NDArray[Any]], T]:
-    """Return a function of the user's whose errors say whose they are."""
+    """Return a user's function whose error messages name the function."""
 
     def compute(targets: NDArray[Any], others: NDArray[Any]) -> T:
         try:

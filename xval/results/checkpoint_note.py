@@ -1,4 +1,4 @@
-"""Where the checkpoint of a job is, and how far training was when it was written, for readers that do not continue it.
+"""The path and the epoch of a job's checkpoint, for readers that do not resume it.
 
 Anyone may have edited the file. Only the number of its epoch is read here; xval.jobs.checkpoint_file reads the rest. The
 checkpoints of done jobs are removed here.
@@ -21,7 +21,7 @@ _SUFFIX = ".checkpoint.npz"
 
 
 def checkpoint_path(folder: ExperimentFolder, key: JobKey) -> Path:
-    """Return where the checkpoint of a job is until the job is done: next to its folder."""
+    """Return the path of the checkpoint of an unfinished job: next to its folder."""
     final = folder.fold_folder(*key)
     return final.with_name(f".{final.name}{_SUFFIX}")
 
@@ -37,9 +37,9 @@ def read_position(path: Path) -> int | None:
 
 
 def remove_finished_checkpoints(folder: ExperimentFolder) -> None:
-    """Remove the checkpoints of done jobs: one stays where a process is killed after it has published its job.
+    """Remove the checkpoints of finished jobs, which stay if a process is killed after it has published its job.
 
-    One that is newer than the result of its job, which is being replaced, stays.
+    A checkpoint that is newer than the result of its job, which is being replaced, stays.
     """
     checkpoints = (path for place in ("instance_*", "instance_*/search") for path in folder.path.glob(f"{place}/.*{_SUFFIX}"))
     for path in checkpoints:

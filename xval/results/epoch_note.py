@@ -19,12 +19,12 @@ class Note:
     """The progress of a job.
 
     Attributes:
-        started: When it began (Unix time, s).
+        started: Start time (Unix time, s).
         epoch: The last finished epoch that was written; 0: none.
-        epochs: Most epochs that it will train.
-        gpu: Of its GPU, each where it is known: ``utilisation`` (percent), ``used_mb`` of its memory by all processes, and
-            ``data_share``, the share of its training that the job has waited for data.
-        remark: What is to be said of it, such as that it goes on from a checkpoint; mostly nothing.
+        epochs: Largest number of epochs that it will train.
+        gpu: Values of its GPU, if known: ``utilisation`` (percent), ``used_mb``, the memory that all processes use, and
+            ``data_share``, the share of training time spent waiting for data.
+        remark: A remark for the user, such as that it continues from a checkpoint; usually empty.
     """
 
     started: float

@@ -74,16 +74,16 @@ def write_estimates(path: Path, estimates: Estimates) -> None:
 
 
 def source_of(job_folder: str, record_hash: str) -> JsonObject:
-    """Return what tells the record and the predictions of a job from any others: hashes, and time and size of the files."""
+    """Return the identity of the record and the predictions of a job: hashes, times and sizes of the files."""
     states = {name: file_state(f"{job_folder}/{name}") for name in _READ}
     files = {name: [*state[:2], _hash_file(f"{job_folder}/{name}")] for name, state in states.items() if state}
     return {"record": record_hash, "files": files}
 
 
 def is_of(known: Mapping[str, Any], job_folder: str, record_hash: str) -> bool:
-    """Return whether something was computed of a record and the predictions next to it; those that are gone are not asked for.
+    """Return whether scores were computed from a record and the predictions next to it; deleted predictions are not required.
 
-    `known` is what `source_of` returned. Files that have another time, as copies have, are read.
+    `known` is the result of `source_of`. Files with another time, such as copies, are read.
     """
     return known["record"] == record_hash and all(_is_file(known["files"].get(name), f"{job_folder}/{name}") for name in _READ)
 

@@ -1,4 +1,4 @@
-"""Find the instances in a folder that a user names, with the records of their present settings and folds.
+"""Find the instances in a folder that a user names, with the records of the present settings and folds.
 
 The folder is that of an experiment, an instance or a fold, or a folder of experiments.
 """
@@ -19,14 +19,14 @@ from xval.results.open import open_results
 def find_instances(
     folder: Path | ExperimentFolder, numbers: int | str | Iterable[int | str] | None = None
 ) -> list[InstanceResults]:
-    """Return the instances in a folder: of an experiment, of an instance or a fold in it, or of several experiments.
+    """Return the instances in the folder of an experiment, of an instance, of a fold, or of several experiments.
 
-    An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, such as ``3``, ``"2-4"`` or
-    ``[1, "3-5"]``, only these instances are read.
+    An open `ExperimentFolder` is not read again. With `numbers`, such as ``3``, ``"2-4"`` or ``[1, "3-5"]``, only these
+    instances are read.
 
     Raises:
         ResultsError: An experiment is missing or damaged, or has no such instance.
-        SettingsError: A number is none.
+        SettingsError: A number is not valid.
     """
     places: list[tuple[Path, ExperimentFolder, list[int], JobKey | None]]
     if isinstance(folder, ExperimentFolder):
@@ -50,7 +50,7 @@ def find_instances(
 
 
 def _read_numbers(numbers: int | str | Iterable[int | str], begun: Collection[int]) -> set[int]:
-    """Return the numbers that ``3``, ``"2-4"`` or ``[1, "3-5"]`` names; of a range its ends and those that have begun."""
+    """Return the numbers that ``3``, ``"2-4"`` or ``[1, "3-5"]`` names; for a range, its ends and the started instances."""
     read: set[int] = set()
     for name in [numbers] if isinstance(numbers, str) or not isinstance(numbers, Iterable) else numbers:
         if isinstance(name, bool) or not isinstance(name, Integral | str):
@@ -62,7 +62,7 @@ def _read_numbers(numbers: int | str | Iterable[int | str], begun: Collection[in
 
 
 def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
-    """Return the experiment that a path belongs to, the instances in the path, and its job; None: all."""
+    """Return the experiment that a path belongs to, the instances of the path, and its job; None: all."""
     experiment = find_experiment(path)
     parts = path.resolve().relative_to(experiment.path.resolve()).parts
     if not parts:
@@ -77,7 +77,7 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
 
 
 def _refuse_same_experiment(instances: Iterable[InstanceResults]) -> None:
-    """Refuse two folders of one experiment, whose folds would count twice."""
+    """Raise an error for two folders of one experiment, whose folds would count twice."""
     folders: dict[tuple[str, int], Path] = {}
     for instance in instances:
         name = instance.keys["dataset"], instance.keys["experiment"]

@@ -1,4 +1,4 @@
-"""The results folder of one experiment: names and atomic writes, and how it is found; the locks are of job_locks.py.
+"""The results folder of one experiment: its files, atomic writes, and how to find it; job_locks.py has the locks.
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
@@ -43,7 +43,7 @@ from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
 
 ALL_ITEMS = 0
-"""The fold number of the job that trains on all items; its folder is called refit."""
+"""The fold number of the job that trains on all items; its folder is named refit."""
 
 FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
@@ -58,23 +58,23 @@ _BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells
 
 
 KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
-"""The files of models in the folders of folds: of networks, of estimators, of ensembles of either."""
+"""The names of model files in fold folders: for networks, estimators, and ensembles of either."""
 MODEL_NAMES = (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME)
-"""All of them; where a folder has several, the first is its model."""
+"""All of these names; if a folder has several, the first one is its model."""
 
 
 def find_model_file(folder: Path) -> Path | None:
-    """Return the model in the folder of a fold; of an estimator model.skops, of an ensemble what names its members."""
+    """Return the model file in the folder of a fold; for an estimator model.skops, for an ensemble the list of members."""
     return next((folder / name for name in MODEL_NAMES if (folder / name).is_file()), None)
 
 
 class AtWork(NamedTuple):
-    """A run that is at work.
+    """A run in progress.
 
     Attributes:
-        script: Its script.
-        process: Of `process_name`.
-        since: When it began (Unix time, s).
+        script: The script of the run.
+        process: Its process, as from `process_name`.
+        since: Start time (Unix time, s).
     """
 
     script: str
@@ -86,8 +86,8 @@ class ExperimentFolder(JobLocks):
     """The folder of one experiment.
 
     Attributes:
-        path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
-        opened: What `xval.results.open.open_results` has read of it.
+        path: ``<experiment_folder>/<dataset>/experiment_<n>``, which may not exist yet.
+        opened: Its reader, from `xval.results.open.open_results`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,22 +97,22 @@ class ExperimentFolder(JobLocks):
         self._undo: list[Callable[[], None]] = []
 
     def prepare(self, description: str) -> None:
-        """Make the folder, write the description, and remove what writers left that were killed."""
+        """Make the folder, write the description, and remove temporary files of killed writers."""
         with self.refusing_unwritable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.remove_stale_parts()
             write_atomically(self.path / "description.txt", f"{description}\n".encode())
 
     def make(self) -> None:
-        """Make the folder, if it is not there."""
+        """Make the folder if it does not exist."""
         with self.refusing_unwritable():
             self.path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def removed_if_refused(self) -> Iterator[None]:
-        """Make the folder, and remove it, with those above it that are new, where a run is refused before it writes any job.
+        """Make the folder, and remove it with its new parents if the run raises an error before it writes a job.
 
-        It stays if another run has begun in it meanwhile.
+        It stays if another run has started in it meanwhile.
         """
         new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         mark = self.path / _NEW
@@ -137,7 +137,7 @@ class ExperimentFolder(JobLocks):
 
     @contextmanager
     def restored_if_refused(self) -> Iterator[None]:
-        """Undo `replace` and `write_settings` where a run is refused before a job of these instances has ended.
+        """Undo `replace` and `write_settings` if the run raises an error before a job of these instances has ended.
 
         Nothing is undone while another process works on a job of the experiment.
         """
@@ -158,7 +158,7 @@ class ExperimentFolder(JobLocks):
                 self.folds_file.unlink(missing_ok=True)  # nothing is derived of it
 
     def write_settings(self, instance: int, content: Mapping[str, Any]) -> None:
-        """Write settings.json of an instance, unless its equal is there."""
+        """Write settings.json of an instance unless an equal one exists."""
         path = self.instance_folder(instance) / "settings.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_bytes() if path.exists() else None
@@ -177,7 +177,7 @@ class ExperimentFolder(JobLocks):
             path.parent.rmdir()
 
     def _put_back(self, instance: int) -> None:
-        """Move replaced results back, unless one of them has its successor."""
+        """Move replaced results back unless one of them has a successor."""
         replaced, search = self.replaced_folder(instance), self.instance_folder(instance) / SEARCH
         if search.exists() or any(self.is_replacement(*key) for key in self.jobs(instance)):
             return
@@ -204,7 +204,7 @@ class ExperimentFolder(JobLocks):
 
     @contextmanager
     def refusing_unwritable(self) -> Iterator[None]:
-        """Name the folder where it cannot be written, and what to do."""
+        """Turn an error of writing into a `ResultsError` that names the folder and the fix."""
         try:
             yield
         except OSError as error:
@@ -214,7 +214,7 @@ class ExperimentFolder(JobLocks):
             ) from error
 
     def remove_stale_parts(self) -> None:
-        """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`."""
+        """Remove temporary files of killed writers; `claim` removes temporary folders of jobs."""
         for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
             remove_stale_parts(folder, folders=False)
         for path in self._script_notes():
@@ -229,7 +229,7 @@ class ExperimentFolder(JobLocks):
 
     @property
     def cells(self) -> Path:
-        """Modules with what the cells of a notebook define; see `xval.base.user_code.cells`."""
+        """The folder of modules with the definitions in notebook cells; see `xval.base.user_code.cells`."""
         return self.path / "cells"
 
     @property
@@ -239,16 +239,16 @@ class ExperimentFolder(JobLocks):
 
     @property
     def added_metrics(self) -> Path:
-        """Path of added_metrics.json: the metrics that were asked for after the training."""
+        """Path of added_metrics.json: the metrics that were requested after training."""
         return self.path / "added_metrics.json"
 
     @property
     def summary_file(self) -> Path:
-        """Path of summary.json: what lists of experiments show, and of which files the derived files were made."""
+        """Path of summary.json, which has the values for lists of experiments, and the sources of the derived files."""
         return self.path / "summary.json"
 
     def script_note(self, process: str) -> Path:
-        """Return the path of the note in which a process says which script it runs, while it is at work."""
+        """Return the path of the note in which a running process names its script."""
         return self.path / f".script_{hash_text(process.encode())}.json"
 
     def at_work(self) -> list[AtWork]:
@@ -278,20 +278,20 @@ class ExperimentFolder(JobLocks):
         return self.path / f"instance_{instance}"
 
     def estimates_file(self, instance: int) -> Path:
-        """Return the path of estimates.json: what was computed from the predictions of an instance."""
+        """Return the path of estimates.json: the scores from the predictions of an instance."""
         return self.instance_folder(instance) / "estimates.json"
 
     @property
     def nested_estimates_file(self) -> Path:
-        """What was computed from the predictions of the instances that each fold chooses, as estimates.json of an instance."""
+        """Path of nested_estimates.json: the scores from the predictions of the jobs that the folds choose."""
         return self.path / "nested_estimates.json"
 
     def metrics_file(self, instance: int) -> Path:
-        """Return the path of metrics.json, the metric dict of an instance, which is for the user."""
+        """Return the path of metrics.json, the metrics of an instance for the user."""
         return self.instance_folder(instance) / "metrics.json"
 
     def replaced_folder(self, instance: int) -> Path:
-        """Return where the old results of an instance are kept while new ones replace them."""
+        """Return the folder of the old results of an instance while new ones replace them."""
         return self.path / f"instance_{instance}.replaced"
 
     def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
@@ -300,7 +300,7 @@ class ExperimentFolder(JobLocks):
         return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS and not trial else key.folder_name)
 
     def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
-        """Return the folder in which epochs of a job are written for TensorBoard as they end, outside of its own folder."""
+        """Return the TensorBoard folder of a job, outside of its own folder, which is written after each epoch."""
         return self.path / "tensorboard" / self.fold_folder(instance, fold, repeat, trial).relative_to(self.path)
 
     def instances(self) -> list[int]:
@@ -308,7 +308,7 @@ class ExperimentFolder(JobLocks):
         return sorted(int(match.group(1)) for name in _names(self.path) if (match := _INSTANCE.fullmatch(name)))
 
     def has_begun(self, instance: int) -> bool:
-        """Return whether an instance has settings or a job; with neither, a run is about to begin it, or was killed then."""
+        """Return whether an instance has settings or a job; with neither, a run is about to start it, or was killed then."""
         return (self.instance_folder(instance) / "settings.json").exists() or bool(self.jobs(instance))
 
     def jobs(self, instance: int) -> list[JobKey]:
@@ -316,7 +316,7 @@ class ExperimentFolder(JobLocks):
         return _jobs(self.instance_folder(instance), instance)
 
     def state(self, instance: int) -> tuple[tuple[str, FileState | None], ...]:
-        """Return a value that changes when settings, records, scores, predictions or added metrics do; no file is read."""
+        """Return a value that changes if settings, records, scores, predictions or added metrics do, without reading them."""
         folder = self.instance_folder(instance)
         names = ["settings.json"]
         for key in self.jobs(instance):
@@ -338,12 +338,12 @@ class ExperimentFolder(JobLocks):
         return folder
 
     def publish(self, temporary: Path, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> None:
-        """Flush a written job folder to the disk and give it its name; it replaces a record of a failure.
+        """Flush a complete job folder to the disk and give it its name; it replaces a record of a failure.
 
         The caller holds the claim of the job.
 
         Raises:
-            OSError: The disk is full or gone; the temporary folder is not renamed, and an old record stays.
+            OSError: The disk is full or missing; the temporary folder is not renamed, and an old record stays.
             ResultsError: Another process has taken the job over.
         """
         flush_all([*temporary.rglob("*"), temporary])
@@ -365,9 +365,9 @@ class ExperimentFolder(JobLocks):
         flush_all([final, final.parent])
 
     def replace(self, instance: int, jobs: Collection[JobKey]) -> None:
-        """Move results away, so that their jobs run again; no other process may run them. Later results are kept.
+        """Move results away so that their jobs run again; no other process may run them. Later results stay.
 
-        Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
+        A replacement starts with the first call and ends with `end_replacing`, even if runs are interrupted in between.
         """
         for key in jobs:
             with self.claim(*key) as ours:
@@ -389,7 +389,7 @@ class ExperimentFolder(JobLocks):
                 old.rename(replaced / old.name)
 
     def is_replacement(self, instance: int, fold: int, repeat: int = 1) -> bool:
-        """Return whether a job has ended since its instance began to be replaced."""
+        """Return whether a job has ended since the replacement of its instance started."""
         try:
             begun = (self.replaced_folder(instance) / _BEGUN).stat().st_mtime_ns
             return (self.fold_folder(instance, fold, repeat) / "record.json").stat().st_mtime_ns > begun
@@ -397,13 +397,13 @@ class ExperimentFolder(JobLocks):
             return False
 
     def replaced_jobs(self, instance: int) -> list[JobKey]:
-        """Return the jobs whose old results are still kept."""
+        """Return the jobs whose old results still exist."""
         return _jobs(self.replaced_folder(instance), instance)
 
     def end_replacing(self, instance: int, done: Collection[JobKey], available: Collection[JobKey]) -> None:
-        """Delete the old results of an instance, once each of them has a new one.
+        """Delete the old results of an instance as soon as each of them has a new one.
 
-        `done` are the jobs with a finished result of the present settings; old results of jobs not `available` need none.
+        `done` are the jobs with a finished result of the present settings; jobs that are not `available` need no new result.
         """
         if set(self.replaced_jobs(instance)) & set(available) <= set(done):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
@@ -445,7 +445,7 @@ def find_experiment(path: Path, *, may_be_starting: bool = False) -> ExperimentF
 
 
 def neighbour_folder(model: Path) -> Path:
-    """Return the folder of the experiment of a model; for one that is elsewhere, the folder that it is in.
+    """Return the experiment folder of a model, or else the folder in which the model is.
 
     Args:
         model: A .keras file, or a fold, instance or experiment folder.
@@ -474,7 +474,7 @@ def _nearby(path: Path) -> str:
 
 
 def file_state(path: Path | str) -> FileState | None:
-    """Return a value that changes when a file is written: its time (ns), size (bytes) and number; None: there is no file."""
+    """Return a value that changes when a file is written: time (ns), size (bytes) and inode number; None: no file."""
     try:
         status = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Whether the record of a job still counts: nothing that it was made with is different now."""
+"""Decide whether the record of a job still counts: nothing that it was made with has changed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ Change = Literal["settings_hash", "folds_hash", "code", "models"]
 
 @dataclass(frozen=True)
 class JobIdentity:
-    """What a record has to agree with, so that it counts. What is None is not known, and is not compared.
+    """The values that a record must agree with to count. None: not known and not compared.
 
     Attributes:
-        settings_hash: Of the parameters that can change a result.
-        folds_hash: Of all folds of a repeat.
-        user_code: What the user's own parts are made of, as of `hash_definitions`.
-        has_other_models: Returns whether a record was made with other models than are there now.
+        settings_hash: Hash of the parameters that can change a result.
+        folds_hash: Hash of all folds of a repeat.
+        user_code: Hashes of the user's code, as from `hash_definitions`.
+        has_other_models: Function that returns whether a record was made with models that have changed.
     """
 
     settings_hash: str | None = None
@@ -26,7 +26,7 @@ class JobIdentity:
     has_other_models: Callable[[Mapping[str, Any]], bool] | None = None
 
     def changes(self, record: Mapping[str, Any]) -> list[Change]:
-        """Return what is different now; empty: the record counts."""
+        """Return what has changed; empty: the record counts."""
         changes: list[Change] = []
         if self.settings_hash not in (None, record["settings_hash"]):
             changes.append("settings_hash")
@@ -39,5 +39,5 @@ class JobIdentity:
         return changes
 
     def code_changes(self, record: Mapping[str, Any]) -> str:
-        """Return which of the user's own code is different now, for a person; empty: none is."""
+        """Return in words which of the user's code has changed; empty: none."""
         return describe_changes(record.get("own_code"), self.user_code)

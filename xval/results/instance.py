@@ -1,6 +1,6 @@
-"""An instance with its jobs that count, and the table of their scores.
+"""An instance with the jobs that count, and the table of their scores.
 
-All tables, rankings, comparisons and pictures are made of its columns, their means over the seeds of a fold, and over folds. An
+All tables, rankings, comparisons and pictures use its columns, their means over the seeds of a fold, and over folds. An
 undefined score is NaN here and None in files.
 """
 
@@ -32,9 +32,9 @@ class FoldSummary(TypedDict):
     """One metric over the folds of an instance.
 
     Attributes:
-        mean: None when no fold has a value.
-        std: The sample standard deviation (over n - 1); None when fewer than two folds have a value.
-        n: How many folds have a value; a fold whose metric is NaN has none.
+        mean: Mean; None if no fold has a value.
+        std: Sample standard deviation (over n - 1); None if fewer than two folds have a value.
+        n: Number of folds with a value; NaN is not a value.
         min: The smallest value of a fold.
         max: The largest value of a fold.
     """
@@ -48,18 +48,18 @@ class FoldSummary(TypedDict):
 
 @dataclass(frozen=True)
 class InstanceResults:
-    """An instance and what its jobs have left.
+    """An instance and the results of its jobs.
 
     Attributes:
-        experiment: Its folder.
+        experiment: The folder of its experiment.
         written: Its settings.json.
         jobs: The records of its jobs that have ended and were made with its present settings on the present folds, done and
             failed, by fold and repeat.
         n_folds: Folds of the experiment, in all repeats together.
-        n_fold_repeats: How many times the items are assigned to folds.
-        wanted: The jobs that were asked for.
-        scores: Those of the finished jobs.
-        over_items: Scores over items; None: they were not asked for, or the predictions cannot be read.
+        n_fold_repeats: Number of repeats of the cross-validation.
+        wanted: The requested jobs.
+        scores: The scores of the finished jobs.
+        over_items: Scores over items; None: not requested, or the predictions cannot be read.
     """
 
     experiment: ExperimentFolder
@@ -92,7 +92,7 @@ class InstanceResults:
 
     @property
     def task(self) -> Task:
-        """What its models are trained for."""
+        """The task of its models."""
         return self.written.task
 
     @property
@@ -112,7 +112,7 @@ class InstanceResults:
 
     @cached_property
     def first_jobs(self) -> dict[int, JobKey]:
-        """The first finished job of each fold, for what repeats share."""
+        """The first finished job of each fold, for facts that its seeds share."""
         first: dict[int, JobKey] = {}
         for key in self.done:
             first.setdefault(key.fold, key)
@@ -125,7 +125,7 @@ class InstanceResults:
 
     @cached_property
     def n_clips(self) -> dict[str, int]:
-        """The number of clips of each item that the finished folds have tested, also where an item has one decision."""
+        """The number of tested clips of each item in the finished folds, also if an item has one decision."""
         counts: dict[str, int] = {}
         for key in self.first_jobs.values():
             counts |= self._count_clips(key)
@@ -133,21 +133,21 @@ class InstanceResults:
 
     @property
     def decides_items(self) -> bool:
-        """Whether each item has one decision, made of the answers to its clips."""
+        """Whether each item has one decision, combined from the predictions for its clips."""
         return self.settings.item_decision != "none"
 
     @property
     def shared_columns(self) -> list[SharedColumn]:
-        """The columns of the corpus, as they were when it ran, of which a fold has a value on two sides; the worst first."""
+        """The columns of the corpus, as of the run, with a value on two sides of a fold; the worst first."""
         return [SharedColumn(**column) for column in self.written.shared_columns]
 
     def _count_answers(self, key: JobKey) -> int:
-        """Return how many answers the scores of a job are of: of clips, or of items with one decision."""
+        """Return the number of predictions behind the scores of a job: of clips, or of items with one decision."""
         tested = self.scores[key].items
         return len(tested) if self.decides_items else sum(int(item[N_CLIPS]) for item in tested.values())
 
     def _count_clips(self, key: JobKey) -> dict[str, int]:
-        """Return how many clips of each item a job has tested; records of an earlier version counted a decision as one."""
+        """Return the number of tested clips of each item of a job; earlier versions counted a decision as one clip."""
         counts = {item: int(scores[N_CLIPS]) for item, scores in self.scores[key].items.items()}
         if not self.decides_items or sum(counts.values()) > len(counts):
             return counts
@@ -160,7 +160,7 @@ class InstanceResults:
 
     @property
     def folds_by_repeat(self) -> dict[int, list[int]]:
-        """The finished folds of each repeat of the cross-validation that has one, by its number."""
+        """The finished folds of each repeat of the cross-validation with finished folds, by its number."""
         size = self.n_folds // self.n_fold_repeats
         folds: dict[int, list[int]] = {}
         for fold in self.folds:
@@ -169,12 +169,12 @@ class InstanceResults:
 
     @property
     def failed_folds(self) -> set[int]:
-        """The folds of which a job failed."""
+        """The folds with a failed job."""
         return {key.fold for key in self.failed}
 
     @property
     def n_repeats(self) -> int:
-        """How often each fold is trained."""
+        """The number of seeds with which each fold is trained."""
         return max([count_repeats(self.parameters), *(key.repeat for key in self.jobs)])
 
     @property
@@ -184,33 +184,33 @@ class InstanceResults:
 
     @property
     def seconds(self) -> float:
-        """What all jobs took together."""
+        """The total time of all jobs."""
         return float(sum(record["seconds"] for record in self.jobs.values()))
 
     @property
     def n_parameters(self) -> int | None:
-        """Of the model, of which each fold has one as large; None: not known."""
+        """The number of parameters of the model, which is the same in all folds; None: not known."""
         return next((int(number) for record in self.done.values() if (number := record["n_parameters"]) is not None), None)
 
     @property
     def further_metrics(self) -> dict[str, bool]:
-        """The metrics in addition to those of the task, and whether more of each is better."""
+        """The metrics in addition to those of the task, with whether higher is better."""
         trained = {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
         added = {name: facts.higher_is_better for scores in self.scores.values() for name, facts in scores.added.items()}
         return trained | added
 
     @cached_property
     def has_windows(self) -> bool:
-        """Whether several examples have one answer: those of a clip that is cut, or of an item with one decision.
+        """Whether several examples share a prediction: the windows of a clip, or the clips of an item with one decision.
 
-        Sequences of frames are none: scores are those of all frames.
+        Sequences of frames do not count, because scores are computed from all frames.
         """
         return self.task.target != "frame" and any(
             self.done[key]["n_examples"]["test"] > self._count_answers(key) for key in self.first_jobs.values()
         )
 
     def seed_of(self, repeat: int) -> int:
-        """Return which seed a repeat has, from 1 on."""
+        """Return the number of the seed of a repeat, from 1."""
         return repeat
 
     def not_done(self) -> list[dict[str, Any]]:
@@ -224,11 +224,11 @@ class InstanceResults:
 
     @property
     def estimates_file(self) -> Path:
-        """What was computed from its predictions."""
+        """The file of scores from its predictions."""
         return self.experiment.estimates_file(self.number)
 
     def trained_job(self, key: JobKey) -> JobKey:
-        """Return the job that was trained for one of its jobs: the same one."""
+        """Return the job that was trained for one of its jobs: the job itself."""
         return key
 
     def folder(self, key: JobKey) -> Path:
@@ -244,14 +244,14 @@ class InstanceResults:
         return list(dict.fromkeys(name for key in self.done for name in self.scores[key].side(side)))
 
     def values(self, side: str, metric: str) -> dict[JobKey, float]:
-        """Return a metric of a side in each finished job that has it; NaN: undefined, or not `says_enough`."""
+        """Return a metric on a side for each finished job that has it; NaN: undefined, or not `says_enough`."""
         found = {key: scores[metric] for key in self.done if metric in (scores := self.scores[key].side(side))}
         if side not in _VALIDATION_SIDES:
             return found
         return {key: value if self.says_enough(key, side, metric) else nan for key, value in found.items()}
 
     def says_enough(self, key: JobKey, side: str, metric: str) -> bool:
-        """Return whether the validation clips of a job have each class that a metric is of; other sides always do."""
+        """Return whether the validation clips of a job include each class of a metric; True for other sides."""
         if side not in _VALIDATION_SIDES or metric in self.task.loss_metrics:
             return True
         counts = self._validation_classes[key]
@@ -262,12 +262,12 @@ class InstanceResults:
         return not self._lacks_class[case]
 
     def unvalidated_classes(self, key: JobKey) -> list[str]:
-        """Return the classes of which a job had no validation clip; none where it is not known."""
+        """Return the classes without a validation clip in a job; empty if this is not known."""
         return [name for name, n_clips in self._validation_classes[key].items() if not n_clips]
 
     @cached_property
     def _validation_classes(self) -> dict[JobKey, dict[str, int]]:
-        """How many clips of each class each finished job validated; nothing without classes, or where it is not known."""
+        """The number of validation clips of each class in each finished job; empty without classes, or if not known."""
         return {key: self._count_validation_classes(key) for key in self.done}
 
     def _count_validation_classes(self, key: JobKey) -> dict[str, int]:
@@ -288,7 +288,7 @@ class InstanceResults:
         return binary.find(name, positive) if name in binary.NAMES and positive is not None else None
 
     def fold_values(self, side: str, metric: str) -> dict[int, float]:
-        """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
+        """Return the mean over the seeds of each fold, without folds in which the metric is undefined."""
         values_by_fold: dict[int, list[float]] = {}
         for key, value in self.values(side, metric).items():
             if isfinite(value):
@@ -296,7 +296,7 @@ class InstanceResults:
         return {fold: mean_of(values) for fold, values in values_by_fold.items()}
 
     def over_folds(self, side: str, metric: str) -> FoldSummary:
-        """Return a metric of a side over folds; without values if it was never computed."""
+        """Return a metric on a side over folds; without values if it was never computed."""
         if (side, metric) not in self._over_folds:
             values = list(self.fold_values(side, metric).values())
             self._over_folds[side, metric] = FoldSummary(
@@ -309,7 +309,7 @@ class InstanceResults:
         return self._over_folds[side, metric]
 
     def item_score(self, side: str, metric: str) -> ItemScore | None:
-        """Return a test metric over the items, or None if it is not known."""
+        """Return a test metric over items, or None if it is not known."""
         if self.over_items is None:
             return None
         scores = self.over_items["figures"]
@@ -317,13 +317,13 @@ class InstanceResults:
 
     @property
     def class_recalls(self) -> Mapping[str, ClassRecall]:
-        """The recall of each class of clips that is known, by name."""
+        """The known recalls of the classes of clips, by name."""
         return self.over_items.get("classes", {}) if self.over_items else {}
 
     def rows(self, *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table: instance, fold, repeat, side, item, metric, value.
 
-        They are in the order of the jobs, those of all of a side (item empty) before those of its items.
+        Rows are in the order of the jobs; those of a whole side (item empty) come before those of its items.
         """
         for key in self.done:
             for row in self.scores[key].rows():
@@ -334,12 +334,12 @@ class InstanceResults:
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """Return the mean of numbers; of equal ones that number, which rounding would change."""
+    """Return the mean of numbers; for equal numbers exactly that number, without rounding errors."""
     return fmean(values) if len(set(values)) > 1 else values[0]
 
 
 def _deviation(numbers: Sequence[float]) -> float:
-    """Return the sample standard deviation, 0 of equal numbers; `statistics.stdev` takes ten times as long, with fractions."""
+    """Return the sample standard deviation, 0 for equal numbers, ten times faster than `statistics.stdev`."""
     shifted = [number - numbers[0] for number in numbers]
     mean = fsum(shifted) / len(shifted)
     return sqrt(fsum([(number - mean) * (number - mean) for number in shifted]) / (len(shifted) - 1))

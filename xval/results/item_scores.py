@@ -1,4 +1,4 @@
-"""The scores of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
+"""The scores of an instance over its test items in estimates.json; xval/answers/over_items.py computes them."""
 
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
@@ -13,9 +13,9 @@ OVER_ITEMS_VERSION = 13
 
 
 class LeftOut(TypedDict):
-    """A pooled score in each training run: of all items, and without each item (of more than 500: each group) in turn.
+    """A pooled score in each training run, for all items and without each item in turn (each group if there are over 500).
 
-    `weights` are the examples of each in each class that the score is of, as of `MetricOverItems`.
+    `weights` are the numbers of examples of each item or group in each class of the score, as in `MetricOverItems`.
     """
 
     figures: list[float]
@@ -24,14 +24,14 @@ class LeftOut(TypedDict):
 
 
 class ItemChance(TypedDict, total=False):
-    """What knowing the item of an example reaches; None: undefined. Only accuracy and balanced accuracy have it.
+    """The score of knowing only the item of an example; None: undefined. Only accuracy and balanced accuracy have it.
 
     See `xval.measures.statistics.item_chance`.
 
     Attributes:
-        group_chance: What one answer for each group of items reaches that have the same classes; None: no more than chance.
-        permuted: What the answers reach on average with the targets permuted within items.
-        permuted_high: What 97.5 % of these permutations do not exceed.
+        group_chance: The score of one prediction for each group of items with the same classes; None: not above chance.
+        permuted: The mean score of the predictions with the targets permuted within items.
+        permuted_high: The score that 97.5 % of these permutations do not exceed.
     """
 
     group_chance: float | None
@@ -43,17 +43,17 @@ class ItemScore(ItemChance):
     """One metric over the test items of an instance; None: undefined or not known.
 
     Attributes:
-        items: Mean over items, each counted once.
-        pooled: Of all test examples (clips, frames) of all folds together.
-        of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
-            item with all classes (or with numbers that vary); otherwise ``pooled``.
+        items: Mean over items, all with the same weight.
+        pooled: The score of all test examples (clips, frames) of all folds together.
+        of: The one of the two to which interval and chance belong: ``items`` if each example has a value, or each fold tests
+            one item with all classes (or with varying numbers); otherwise ``pooled``.
         low: Lower end of the 95 % interval over items, or over items, repeats and seeds.
         high: Its upper end.
-        method: Of the interval; see `xval.measures.statistics.intervals`.
-        covers: What the interval is about: ``models``, these trained ones on other items; ``method``, training in this way.
-        chance: What the best strategy reaches that does not listen.
+        method: Method of the interval; see `xval.measures.statistics.intervals`.
+        covers: The scope of the interval: ``models``, these trained models on other items; ``method``, this way of training.
+        chance: The score of the best strategy that ignores the audio.
         strategy: That strategy in words.
-        left_out: Of pooled main metrics, further ones and those of events, for comparisons.
+        left_out: The leave-one-out scores of pooled main metrics, further metrics and metrics of events, for comparisons.
         no_interval: Why there are too few items for an interval, such as ``only 2 items of class 'ill'``.
     """
 
@@ -74,9 +74,9 @@ class ClassRecall(TypedDict):
     """The recall of a class or label over the test clips; None: undefined, or not known.
 
     Attributes:
-        n_clips: Test clips that have it.
-        n_items: Items that have such clips.
-        recall: Of all these clips together.
+        n_clips: Number of test clips with the class.
+        n_items: Number of items with such clips.
+        recall: Recall over all these clips together.
         low: Lower end of the 95 % interval over these items.
         high: Its upper end.
     """
@@ -92,10 +92,10 @@ class OverItems(TypedDict):
     """The scores over the test items of an instance.
 
     Attributes:
-        version: Of the code that computed them.
+        version: Version of the code that computed them.
         n_items: Number of test items.
-        folds_lacking_classes: The folds that test no example of some class that others test; of numbers, those in which one of
-            them does not vary.
+        folds_lacking_classes: The folds without a test example of a class that other folds test; for numbers, the folds in
+            which a target is constant.
         missing: Why there are no pooled scores; empty: there are.
         classes: A `ClassRecall` for each class that occurs, by name; empty where clips have no classes.
         figures: An `ItemScore` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.

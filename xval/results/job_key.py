@@ -1,4 +1,4 @@
-"""What names a job: its instance, its fold and its repeat; from them come its name in messages and that of its folder."""
+"""The key of a job: instance, fold and repeat, from which its name in messages and its folder name follow."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,11 +10,11 @@ _FOLDER = re.compile(r"fold_(\d+)(?:_repeat_([2-9]|[1-9]\d+))?")
 
 
 class JobKey(NamedTuple):
-    """One training of one fold of one instance; as text, what messages call it.
+    """One training of one fold of one instance; as text, its name in messages.
 
     Attributes:
-        fold: Number of the fold; 0: of all items.
-        repeat: From 1; each trains the fold with another seed. The first has the names that a job without repeats has.
+        fold: Number of the fold; 0: training on all items.
+        repeat: From 1; each trains the fold with another seed. The first one has the same names as a job without repeats.
     """
 
     instance: int
@@ -36,12 +36,12 @@ class JobKey(NamedTuple):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "JobKey":
-        """Return the key that a record, an event or a model.json holds; without a repeat it is the first."""
+        """Return the key in a record, an event or a model.json; a missing repeat is 1."""
         return cls.from_numbers(values["instance"], values["fold"], values.get("repeat", 1), values.get("trial", 0))
 
     @classmethod
     def from_numbers(cls, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> "JobKey":
-        """Return the key of a job; of a trial, which has a number above 0, a `TrialKey`."""
+        """Return the key of a job, or a `TrialKey` if the number of the trial is above 0."""
         return TrialKey(instance, fold, repeat, trial) if trial else cls(instance, fold, repeat)
 
     @classmethod
@@ -85,6 +85,6 @@ class TrialKey(JobKey):
 
 
 def job_keys(instance: int, folds: Iterable[int], repeats: int) -> list[JobKey]:
-    """Return the jobs of an instance: all folds once, then all of them again."""
+    """Return the jobs of an instance: all folds with the first seed, then all with the next one."""
     numbers = list(folds)
     return [JobKey(instance, fold, repeat) for repeat in range(1, repeats + 1) for fold in numbers]

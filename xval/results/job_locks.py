@@ -1,6 +1,6 @@
-"""Which process holds which job of an experiment, and the lock of its derived files.
+"""The locks on the jobs of an experiment, and the lock on its derived files.
 
-What a dead process left of a job is removed when it is claimed.
+Claiming a job removes the files of a dead process.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_
 
 
 class JobLocks(ABC):
-    """The locks of an `ExperimentFolder`, which this is a part of."""
+    """The locks of an `ExperimentFolder`, which inherits from this class."""
 
     path: Path
 
@@ -29,7 +29,7 @@ class JobLocks(ABC):
         """Return the folder of one job."""
 
     def refuse_moved(self) -> None:
-        """Refuse to go on without the folder of the experiment; a second one must not be made in its place."""
+        """Raise an error if the folder of the experiment is gone, because a second one must not be made in its place."""
         if not self.path.is_dir():
             raise ResultsError(
                 f"{self.path}: the folder was moved, renamed or removed while the experiment was running, so the run stops "
@@ -37,12 +37,12 @@ class JobLocks(ABC):
             )
 
     def lock(self) -> AbstractContextManager[None]:
-        """Return the lock under which the derived files of the experiment are rebuilt; it waits for other processes."""
+        """Return the lock for rebuilding the derived files of the experiment; it waits for other processes."""
         return wait_for(self.path / ".rebuild", read_lease_s(self.path))
 
     @contextmanager
     def claim(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Iterator[bool]:
-        """Hold a job for this process, until the block or the process ends, however it ends.
+        """Hold a job for this process until the block or the process ends in any way.
 
         Yields:
             True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
@@ -61,12 +61,12 @@ class JobLocks(ABC):
                 self._held.pop(key, None)
 
     def keeps(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> bool:
-        """Return whether this process still holds a job that it has claimed; suspended for long, it may have lost its lease."""
+        """Return whether this process still holds a claimed job; if it was suspended for long, it may have lost its lease."""
         held = self._held.get((instance, fold, repeat, trial))
         return held is None or held()
 
     def claimed(self) -> Callable[[JobKey], bool]:
-        """Return what tells whether some process holds a job, or a trial of its search; nothing is written.
+        """Return a function that tests whether some process holds a job, or a trial of its search; no file is written.
 
         Leases are watched for some heartbeats.
         """
@@ -76,13 +76,13 @@ class JobLocks(ABC):
         return lambda key: not alive.isdisjoint([lease_folder(self._lock(*key)), *self._trial_locks(key, ".lease")])
 
     def is_in_use(self) -> bool | None:
-        """Return whether some process holds a job, at once; None: leases would have to be watched for some heartbeats."""
+        """Return immediately whether some process holds a job; None: leases would have to be watched for some heartbeats."""
         if read_lease_s(self.path) is None:
             return any(map(is_locked, self._every_lock(".lock")))
         return None if any(map(is_open, self._every_lock(".lease"))) else False
 
     def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
-        """Return the temporary folders of a job: of the process that runs it, or of one that died."""
+        """Return the temporary folders of a job, of the process that runs it or of one that died."""
         final = self.fold_folder(instance, fold, repeat, trial)
         return sorted(final.parent.glob(f".{final.name}.*.part"))
 
@@ -100,7 +100,7 @@ class JobLocks(ABC):
 
 
 def _take_away(leftover: Path) -> None:
-    """Remove the folder of a process that seems dead; should it live, it finds the folder whole or gone, never half of it."""
+    """Remove the folder of a seemingly dead process at once; if it is alive, it never finds half of the folder."""
     gone = leftover.with_name(f"{leftover.name}.old.part")
     with suppress(FileNotFoundError):
         leftover.rename(gone)

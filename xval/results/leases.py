@@ -1,11 +1,11 @@
-"""Leases: a lock for file systems whose own locks are not to be trusted, as NFS and those of some clusters.
+"""Leases: a lock for file systems whose own locks are not reliable, such as NFS and those of some clusters.
 
-The folder of a lease holds numbered files. The highest number has the lease; to take it is to create the next number, which
-only one of several processes can (``O_EXCL``). Only its owner writes to a file: the owner's name, and a count that goes up
-with every heartbeat. Whoever wants the lease looks at the newest file: if its content changes, its owner lives; if it has
-not changed for the whole lease, by the clock of the one that looks, or if its owner is a process of this machine that has
-ended, the lease is free. Clocks of two machines are never compared. An owner that was suspended finds the next number taken
-(`Lease.renew`).
+The folder of a lease has numbered files. The process that created the highest number has the lease; another one takes it by
+creating the next number, which only one of several processes can (``O_EXCL``). Only its owner writes to a file: the owner's
+name, and a count that increases with every heartbeat. A process that wants the lease watches the newest file: if its content
+changes, its owner is alive; if it has not changed for the duration of the lease, by the clock of the watching process, or if
+its owner is a process of this machine that has ended, the lease is free. Clocks of two machines are never compared. An owner
+that was suspended finds the next number taken (`Lease.renew`).
 
 Source: C. G. Gray and D. R. Cheriton, "Leases: an efficient fault-tolerant mechanism for distributed file cache
 consistency", SOSP 1989; the numbers are the fencing tokens of M. Kleppmann, "How to do distributed locking", 2016.
@@ -22,7 +22,7 @@ from xval.base.json_files import has_died, process_name
 from xval.base.operating_system import read_regular
 
 LONGEST_S = 3600.0
-"""Of a lease; whoever wants one of a machine that died waits for so long."""
+"""Duration of a lease; after the machine of its owner died, others wait this long."""
 _BEATS_PER_LEASE = 30
 _LONGEST_BEAT_S = 5.0  # so that a display, which waits for some of them, takes seconds
 _LOOKS_PER_BEAT = 4
@@ -48,7 +48,7 @@ class Lease:
         self._thread.start()
 
     def renew(self) -> bool:
-        """Return whether this process still has the lease; if so, it has it anew, from now on."""
+        """Return whether this process still has the lease; if so, renew it from now on."""
         with self._lock:
             if not _create(self._folder, self._number + 1):
                 return False
@@ -56,14 +56,14 @@ class Lease:
             return True
 
     def release(self) -> None:
-        """Give the lease back; where that cannot be written, it ends by itself."""
+        """Release the lease; if this cannot be written, the lease ends by itself."""
         self._ended.set()
         self._thread.join()
         with suppress(OSError):
             _write(self._folder / str(self._number), _RELEASED, os.O_TRUNC)
 
     def beat(self) -> None:
-        """Be heard; the thread calls this."""
+        """Write a heartbeat; the thread calls this."""
         self._count += 1
         with self._lock, suppress(OSError):  # the disk is away for a moment
             _write(self._folder / str(self._number), _content(self._count))
@@ -74,7 +74,7 @@ class Lease:
 
 
 def take(folder: Path, lease_s: float) -> Lease | None:
-    """Take a lease, or return None as soon as its owner is seen to live; of an owner that is silent this waits for the end.
+    """Take a lease, or return None as soon as its owner shows a heartbeat; wait for the end of the lease if it does not.
 
     The folder of the lease is made if it is missing, and stays.
     """
@@ -92,7 +92,7 @@ def take(folder: Path, lease_s: float) -> Lease | None:
 
 
 def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
-    """Return those leases whose owner is heard within a few heartbeats; all are watched at once, and nothing is written."""
+    """Return the leases whose owner shows a heartbeat soon; all are watched at the same time, and no file is written."""
     newest = {folder: folder / str(number) for folder in folders if (number := _newest(folder))}
     first = {folder: content for folder, path in newest.items() if not _is_over(content := _read(path))}
     alive: set[Path] = set()
@@ -104,13 +104,13 @@ def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
 
 
 def is_open(folder: Path) -> bool:
-    """Return whether a lease has an owner that did not give it back, alive or dead; nothing is waited for."""
+    """Return whether a lease has an owner, alive or dead, that did not release it; this does not wait."""
     number = _newest(folder)
     return bool(number) and not _is_over(_read(folder / str(number)))
 
 
 def _becomes_free(path: Path, lease_s: float) -> bool:
-    """Wait until the owner of a number is heard (False), or is known to have ended or lost it (True)."""
+    """Wait until the owner of a number shows a heartbeat (False), or is known to have ended or lost it (True)."""
     first_content = _read(path)
     until = time.monotonic() + lease_s
     while not _is_over(content := _read(path)):

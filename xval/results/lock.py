@@ -1,7 +1,7 @@
-"""The lock on a job, which one process holds while it runs the job, and which any process may query.
+"""The lock on a job, which one process holds while it runs the job, and which all processes may query.
 
-It is a lock of the system, which ends with the process (``lock = flock``), or, where leases.json is in the folder of the
-experiment, a lease (``lock = lease``; leases.py).
+It is a file lock of the operating system, which ends with the process (``lock = flock``), or, if leases.json is in the folder
+of the experiment, a lease (``lock = lease``; leases.py).
 
 A query (`xval.base.operating_system.is_locked`) takes the lock of the system for some microseconds; `hold` tries for a moment,
 so that a query never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
@@ -24,13 +24,16 @@ _LEASES = "leases.json"
 
 
 def choose_lock(folder: Path, lock: Literal["flock", "lease"], lease_s: float) -> None:
-    """Write leases.json into the folder of an experiment whose jobs are to be locked by leases; otherwise it stays."""
+    """Write leases.json into the folder of an experiment if its jobs are to be locked by leases.
+
+    Otherwise leave it unchanged.
+    """
     if lock == "lease":
         write_if_changed(folder / _LEASES, {"lease_s": lease_s})
 
 
 def read_lease_s(folder: Path) -> float | None:
-    """Return how long a lease holds in the folder of an experiment (s), or None: it has locks of the system."""
+    """Return the duration of leases of an experiment (s), or None: it uses locks of the operating system."""
     written = read_json(folder / _LEASES)
     if written is None:
         return None
@@ -48,12 +51,13 @@ def hold(path: Path, lease_s: float | None = None) -> Iterator[Callable[[], bool
     """Hold a lock until the block or the process ends.
 
     Args:
-        path: The lock without its suffix: the file .lock or the folder .lease; it is made if it is missing, and stays.
-        lease_s: As of `read_lease_s`.
+        path: The path of the lock without its suffix, .lock for the file or .lease for the folder, which is made if missing,
+            and stays.
+        lease_s: As from `read_lease_s`.
 
     Yields:
-        What tells whether this process still holds it, which a lease can be lost by: a function that returns True, or False.
-        None: another process holds it.
+        A function that returns whether this process still holds the lock, because a lease can be lost. None: another process
+        holds it.
     """
     if lease_s is not None:
         lease = leases.take(lease_folder(path), lease_s)
@@ -77,7 +81,7 @@ def hold(path: Path, lease_s: float | None = None) -> Iterator[Callable[[], bool
 
 @contextmanager
 def wait_for(path: Path, lease_s: float | None) -> Iterator[None]:
-    """Hold a lock as `hold` does, once no other process does."""
+    """Hold a lock as `hold` does, after waiting for other processes."""
     while True:
         with hold(path, lease_s) as held:
             if held:
@@ -86,7 +90,7 @@ def wait_for(path: Path, lease_s: float | None) -> Iterator[None]:
 
 
 def lock_file(path: Path) -> Path:
-    """Return the file of a lock of the system."""
+    """Return the file of a lock of the operating system."""
     return path.with_name(f"{path.name}.lock")
 
 

@@ -1,7 +1,7 @@
-"""How a model is named: ``EXPERIMENT[:N]``, the folder of an experiment and the number of one of its instances.
+"""Names of models: ``EXPERIMENT[:N]``, the folder of an experiment and the number of one of its instances.
 
-Every command and function that takes such a name reads it here. Without ``:N`` the name means the instance that validation
-selects, or all of them, as each says. Several instances are ``1,3``, ``1-3``, ``EXPERIMENT:1-3``, or words of these.
+All commands and functions parse such names here. Without ``:N`` the name means the instance that validation selects, or all
+instances, depending on the command. Several instances are ``1,3``, ``1-3``, ``EXPERIMENT:1-3``, or words of these.
 """
 
 import re
@@ -20,14 +20,14 @@ _INSTANCE = re.compile(r"instance_(\d+)")
 
 
 class Named(NamedTuple):
-    """An experiment, and one of its instances; None: none was named."""
+    """An experiment and one of its instances; None: no instance was named."""
 
     experiment: ExperimentFolder
     number: int | None
 
 
 def split_name(text: str | Path) -> tuple[str | None, str | None]:
-    """Return the path and the instance of ``PATH:3``, ``PATH:nested``, ``3`` or ``PATH``; None for what it does not have.
+    """Return the path and the instance of ``PATH:3``, ``PATH:nested``, ``3`` or ``PATH``; None for a missing part.
 
     A path that exists is a path, whatever its name ends in.
     """
@@ -38,7 +38,7 @@ def split_name(text: str | Path) -> tuple[str | None, str | None]:
 
 
 def find_named(text: str | Path) -> Named:
-    """Return what ``EXPERIMENT[:N]`` names, whether or not there is such an instance.
+    """Return the experiment and instance that ``EXPERIMENT[:N]`` names, whether or not the instance exists.
 
     A path that is in the folder of an instance names that instance.
 
@@ -57,7 +57,7 @@ def find_named(text: str | Path) -> Named:
 
 
 def model_path(text: str | Path) -> Path:
-    """Return the folder of the instance that ``EXPERIMENT:N`` names; any other path as it is.
+    """Return the folder of the instance that ``EXPERIMENT:N`` names; any other path is returned unchanged.
 
     Raises:
         ResultsError: There is no such experiment, or no such instance of it.
@@ -75,16 +75,16 @@ def model_path(text: str | Path) -> Path:
 
 
 def read_numbers(name: str, text: str, available: Collection[int], where: object) -> list[int]:
-    """Return the numbers of instances that ``3``, ``3-7`` or ``1,3-5`` names; of a range those that there are.
+    """Return the instances that ``3``, ``3-7`` or ``1,3-5`` names; for a range, those that exist.
 
     Args:
-        name: What an error calls the text, such as ``--only``.
+        name: The name of the text in error messages, such as ``--only``.
         text: The numbers.
-        available: Of which both ends of a range, and each number, have to be.
-        where: The script or the folder that they are of.
+        available: The existing numbers, which must include each number and both ends of a range.
+        where: The script or folder of the instances.
 
     Raises:
-        SettingsError: It is no such text, a range runs backwards, or there is no such instance.
+        SettingsError: The text is not valid, a range runs backwards, or there is no such instance.
     """
     ranges = read_ranges(name, text)
     return [number for first, last in ranges for number in numbers_between(first, last, available, where)]
@@ -94,7 +94,7 @@ def read_ranges(name: str, text: str) -> list[tuple[int, int]]:
     """Return the first and the last number of each part of ``3``, ``3-7`` or ``1,3-5``.
 
     Raises:
-        SettingsError: As of `read_numbers`.
+        SettingsError: As for `read_numbers`.
     """
     ranges: list[tuple[int, int]] = []
     for part in filter(None, text.replace(" ", "").split(",")):
@@ -112,10 +112,10 @@ def read_ranges(name: str, text: str) -> list[tuple[int, int]]:
 
 
 def read_number(name: str, text: str) -> int:
-    """Return the number of the one instance that an option takes.
+    """Return the number of an instance from an option that takes a single one.
 
     Raises:
-        SettingsError: It is no number, or several are named.
+        SettingsError: It is not a number, or several are named.
     """
     if text.isascii() and text.isdecimal():
         return int(text)
@@ -125,12 +125,12 @@ def read_number(name: str, text: str) -> int:
 
 
 def number_of(name: str, number: int | str) -> int:
-    """Return the number of the one instance that an argument takes, ``3`` or ``"3"``; as of `read_number`."""
+    """Return the number of an instance from an argument ``3`` or ``"3"`` that takes a single one; as `read_number`."""
     return number if isinstance(number, int) else read_number(name, str(number))
 
 
 def _refuse_several(text: str | Path) -> None:
-    """Refuse ``PATH:1-3`` where one instance is meant."""
+    """Raise an error for ``PATH:1-3`` where one instance is required."""
     match = _NUMBERS.fullmatch(str(text))
     if match and match["path"] and not match["numbers"].isdecimal() and not Path(text).exists():
         one = f"{match['path']}:{re.split('[-,]', match['numbers'])[0]}"
@@ -140,7 +140,7 @@ def _refuse_several(text: str | Path) -> None:
 
 
 def numbers_between(first: int, last: int, available: Collection[int], where: object) -> list[int]:
-    """Return the available numbers from the first to the last, both included and both available; as of `read_numbers`."""
+    """Return the available numbers from the first to the last, which must both be available; as for `read_numbers`."""
     if outside := sorted({first, last} - set(available)):
         listed = ", ".join(map(str, outside))
         raise SettingsError(f"{where}: there is no instance {listed}. Available: {describe_numbers(available)}.")
@@ -148,11 +148,11 @@ def numbers_between(first: int, last: int, available: Collection[int], where: ob
 
 
 def find_numbered(words: Sequence[str | Path]) -> tuple[ExperimentFolder, list[int]]:
-    """Return the experiment that the first word names, and the numbers of its instances that the words name.
+    """Return the experiment that the first word names, and the numbers of the instances that the words name.
 
     Raises:
         ResultsError: There is no such experiment.
-        SettingsError: A word names no instance, or one of another experiment.
+        SettingsError: A word does not name an instance, or names one of another experiment.
     """
     experiment, numbers = find_each(words[0])
     for word in map(str, words[1:]):
@@ -167,7 +167,7 @@ def find_numbered(words: Sequence[str | Path]) -> tuple[ExperimentFolder, list[i
 
 
 def find_each(word: str | Path, home: ExperimentFolder | None = None) -> tuple[ExperimentFolder, list[int]]:
-    """Return the experiment and the numbers that ``PATH:1-3`` names, or ``1-3`` of `home`; ``PATH`` alone names no number."""
+    """Return the experiment and the numbers of ``PATH:1-3``, or of ``1-3`` in `home`; ``PATH`` alone has no numbers."""
     match = _NUMBERS.fullmatch(str(word))
     if match is None or (Path(word).exists() if match["path"] else home is None):
         experiment, number = find_named(word)
@@ -178,7 +178,7 @@ def find_each(word: str | Path, home: ExperimentFolder | None = None) -> tuple[E
 
 
 def each_of(word: str, home: ExperimentFolder) -> list[str]:
-    """Return the single instances that ``1-3`` or ``PATH:1,3`` names, as names; any other word as it is."""
+    """Return the names of the single instances of ``1-3`` or ``PATH:1,3``; any other word is returned unchanged."""
     match = _NUMBERS.fullmatch(word)
     if match is None or match["numbers"].isdecimal() or (match["path"] and Path(word).exists()):
         return [word]

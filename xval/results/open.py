@@ -1,7 +1,6 @@
 """The one reader of an experiment: its folds, its settings, and the record and scores of each job.
 
-A file is read when it is asked for, and again only where it has been written since, so that all that a command shows is of one
-reading.
+A file is read when it is needed, and again only if it was written since, so that a command shows consistent values.
 """
 
 from array import array
@@ -37,11 +36,11 @@ _Content = TypeVar("_Content")
 
 
 class OpenResults:
-    """What an experiment has left. Whoever asks for what is missing, damaged or of a newer format gets a `ResultsError`.
+    """The results of an experiment. Reading a missing or damaged file, or one of a newer format, raises a `ResultsError`.
 
     Args:
-        folder: Of the experiment.
-        remembers: What was read; False where nothing is asked for twice, and thousands of records need not stay in memory.
+        folder: Folder of the experiment.
+        remembers: Whether to keep records in memory; False if nothing is read twice and there may be thousands.
     """
 
     def __init__(self, folder: ExperimentFolder, *, remembers: bool = True) -> None:
@@ -51,9 +50,9 @@ class OpenResults:
         self._known: dict[object, tuple[object, Any]] = {}
 
     def once(self, name: object, state: object, make: Callable[[], _Content]) -> _Content:
-        """Return what is made of some files, again only where they have changed; a `ResultsError` is raised each time.
+        """Return a value made from some files, which is made again only if they have changed; raise a `ResultsError` each time.
 
-        `state` is that of the files, as of `file_state`; `make` reads them.
+        `state` is the state of the files, as from `file_state`; `make` reads them.
         """
         known_state, content = self._known.get(name, (None, None))
         if known_state != state:
@@ -69,7 +68,7 @@ class OpenResults:
 
     @property
     def folds(self) -> WrittenFolds:
-        """The folds, as of `read_folds`."""
+        """The folds, as from `read_folds`."""
         return self._read(self.folder.folds_file, partial(read_folds, self.folder))
 
     def settings(self, instance: int) -> WrittenInstance:
@@ -78,7 +77,7 @@ class OpenResults:
         return self._read(path, partial(read_settings, self.folder, instance))
 
     def own_folders(self, instance: int) -> list[str]:
-        """Return where modules of the user's own were: those of an instance, then those of others, which have metrics too."""
+        """Return the folders of the user's modules: of an instance, then of others, because their metrics may be needed."""
         numbers = (number for number in self.folder.instances() if number != instance)
         others = (own_folders_in(self.folder.settings(number), self.folder) for number in numbers)
         return [*dict.fromkeys([*self.settings(instance).own_folders, *chain.from_iterable(others)])]
@@ -88,7 +87,7 @@ class OpenResults:
         return self._hashed_record(key)[0]
 
     def scores(self, key: JobKey, record: Record) -> Scores:
-        """Return the scores of a job that has ended, with its record; none of one that failed."""
+        """Return the scores of an ended job, given its record; none for a failed job."""
         if record["status"] != "done":
             return Scores()
         path, record_hash = self._place(key, SCORES_FILE), self._hashed_record(key)[1]
@@ -102,7 +101,7 @@ class OpenResults:
         return self.once(("scores", key), (state, record_hash), read)
 
     def history(self, key: JobKey) -> Curves:
-        """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
+        """Return the epochs of a job as arrays, which take little memory; nothing for a job without epochs, as a combination.
 
         Raises:
             OSError: history.csv cannot be read.
@@ -112,11 +111,11 @@ class OpenResults:
         return self._read(path, partial(_read_curves, Path(path)))
 
     def source(self, key: JobKey) -> JsonObject:
-        """Return what tells record and predictions of a job from any others; see `source_of`."""
+        """Return the identity of the record and predictions of a job; see `source_of`."""
         return source_of(self._place(key), self._hashed_record(key)[1])
 
     def is_source(self, known: Mapping[str, Any], key: JobKey) -> bool:
-        """Return whether `source` would return what is known, but for files that are gone; see `is_of`."""
+        """Return whether `source` would return a known identity, ignoring deleted files; see `is_of`."""
         return is_of(known, self._place(key), self._hashed_record(key)[1])
 
     def estimates(self, path: Path) -> Estimates | None:
@@ -125,11 +124,11 @@ class OpenResults:
 
     @property
     def requested_metrics(self) -> list[str]:
-        """The metrics that were asked for after the training: names of the task's, and dotted paths."""
+        """The metrics that were requested after training: names of metrics of the task, and dotted paths."""
         return self._read(self.folder.added_metrics, partial(requested_metrics, self.folder))
 
     def records(self, instance: int, jobs: Iterable[JobKey] | None = None) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
-        """Return the records of jobs of an instance (None: of all), and the reasons why others cannot be read."""
+        """Return the records of an instance's jobs (None: of all jobs), and the reasons why others cannot be read."""
         records, damaged = {}, {}
         for key in self.folder.jobs(instance) if jobs is None else jobs:
             try:
@@ -142,18 +141,18 @@ class OpenResults:
         return records, damaged
 
     def done(self, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-        """Return the records of those jobs that are finished."""
+        """Return the records of the finished jobs."""
         records = {key: self.record(key) for key in jobs}
         return {key: record for key, record in records.items() if record and record["status"] == "done"}
 
     def all_scores(self, records: Mapping[JobKey, Record]) -> dict[JobKey, Scores]:
-        """Return the scores of finished jobs; of metrics that were added, those of the ones that are asked for now."""
+        """Return the scores of finished jobs, with added metrics only if they are still requested."""
         wanted = {path.rpartition(".")[2] for path in self.requested_metrics}
         scores = {key: self.scores(key, record) for key, record in records.items() if record["status"] == "done"}
         return {key: job_scores.without(job_scores.added.keys() - wanted) for key, job_scores in scores.items()}
 
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
-        """Return the records of an instance that count: made with its present settings, on the present folds."""
+        """Return the records of an instance that count: those with its present settings and folds."""
         folds, settings_hash = self.folds, self.settings(instance).settings_hash
         identities = {key: JobIdentity(settings_hash, folds.hash_of(key.fold)) for key in records}
         return {key: record for key, record in records.items() if not identities[key].changes(record)}
@@ -162,9 +161,9 @@ class OpenResults:
         """Return an instance with its jobs, or with one of them.
 
         Args:
-            number: Of the instance.
-            chosen: Only this job.
-            damaged: Is given a line for each file that cannot be read; None: the first of them is a `ResultsError`.
+            number: Number of the instance.
+            chosen: Read only this job.
+            damaged: Receives a line for each file that cannot be read; None: the first one raises a `ResultsError`.
         """
         folds, written = self.folds, self.settings(number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, count_repeats(written.parameters)))
@@ -200,7 +199,7 @@ class OpenResults:
         return self._read(self._place(key, "record.json"), partial(read_record, self.folder, key))
 
     def _place(self, key: JobKey, name: str = "") -> str:
-        """Return the path of a file of a job, as text: pathlib takes ten times as long."""
+        """Return the path of a file of a job as text, because pathlib takes ten times as long."""
         return f"{self._root}/instance_{key.instance}/{key.folder_name}/{name}"
 
     def _read(self, path: Path | str, read: Callable[[], _Content]) -> _Content:
@@ -215,7 +214,7 @@ def _read_curves(path: Path) -> Curves:
 
 
 def open_results(place: ExperimentFolder | Path) -> OpenResults:
-    """Return the reader of the experiment that a path is or is in: one for each `ExperimentFolder`."""
+    """Return the reader of the experiment that a path is, or is in; each `ExperimentFolder` has one reader."""
     folder = place if isinstance(place, ExperimentFolder) else find_experiment(place)
     if not isinstance(folder.opened, OpenResults):
         folder.opened = OpenResults(folder)

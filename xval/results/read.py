@@ -1,4 +1,4 @@
-"""Read the files of an experiment, in which anything may be missing, cut short or edited, and say what is damaged."""
+"""Read the files of an experiment, which may be missing, cut short or edited, and report damage."""
 
 import csv
 import io
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 Curves = Mapping[str, Sequence[float]]
 """The columns of a history.csv: epoch, loss, val_loss, ..., a value per epoch."""
 PREDICTION_COLUMNS: dict[str, Kind] = {"item": "text", "clip": "text", "side": "text"}
-"""What every predictions.parquet has."""
+"""The columns of every predictions.parquet."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ class WrittenFolds:
     """The content of folds.json.
 
     Attributes:
-        hash: The hash in the file; if the folds have been edited, it is not theirs.
-        deal_hashes: The hash in the file of each repeat; records have that of the repeat of their fold.
-        corrections: What the corpus says of the corrections of its labels; empty: it has none.
+        hash: The hash in the file, which differs from the computed one if the folds have been edited.
+        repeat_hashes: The hash of each repeat in the file; records have the hash of the repeat of their fold.
+        corrections: The facts about label corrections of the corpus; empty: there are none.
     """
 
     plan: FoldPlan
     hash: str
-    deal_hashes: tuple[str, ...]
+    repeat_hashes: Annotated[tuple[str, ...], Field(validation_alias="deal_hashes")]
     corrections: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def reviewed_hash(self) -> str:
-        """The hash of the corpus as it was before any corrections of its labels."""
+        """The hash of the corpus before corrections of its labels."""
         return str(self.corrections.get("of_index", self.plan.index_hash))
 
     @property
@@ -65,14 +65,14 @@ class WrittenFolds:
     def hash_of(self, number: int) -> str:
         """Return the hash in the file of the repeat of a fold; empty: there is no such fold."""
         fold_repeat = self.plan.fold_repeat_of(number)
-        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
+        return self.repeat_hashes[fold_repeat - 1] if fold_repeat else ""
 
 
 _AS_THE_CORPUS: tuple[object, ...] = ("auto", None)  # None: of results that are older than the setting
 
 
 def choose_item_word(setting: object, corpus_word: str) -> str:
-    """Return what texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
+    """Return the word for an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
     return written_out(corpus_word) if setting in _AS_THE_CORPUS else str(setting)
 
 
@@ -81,11 +81,11 @@ class WrittenInstance(BaseModel):
 
     Attributes:
         parameters: Every setting and every option of the architecture, by name.
-        sources: Where each of them came from.
-        cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
-        own_folders: Where modules of the user's own were.
-        shared_columns: The columns of its corpus of which a fold has a value on two sides; see xval/folds/shared_columns.py.
-        item_name: What the corpus calls an item; empty: not known.
+        sources: The origin of each parameter.
+        cautions: Cautions about its corpus and features; see preprocessing/quality/cautions.py.
+        own_folders: The folders of the user's modules.
+        shared_columns: The columns of its corpus with a value on two sides of a fold; see xval/folds/shared_columns.py.
+        item_name: The word for an item in the corpus; empty: not known.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -103,7 +103,7 @@ class WrittenInstance(BaseModel):
 
     @property
     def item_word(self) -> str:
-        """What texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
+        """The word for an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
         return choose_item_word(self.parameters.get("item_name"), self.item_name)
 
     @cached_property
@@ -113,11 +113,11 @@ class WrittenInstance(BaseModel):
 
     @cached_property
     def task(self) -> Task:
-        """What its models are trained for."""
+        """The task of its models."""
         return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
 
     def present_code(self) -> dict[str, str]:
-        """Return what the parts of the user's own are made of now, as of `hash_definitions`.
+        """Return the hashes of the user's code now, as from `hash_definitions`.
 
         Raises:
             SettingsError: A module is not found, or cannot be read.
@@ -131,7 +131,7 @@ class WrittenInstance(BaseModel):
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
-    """Return the folds of an experiment, checked but for their hashes."""
+    """Return the folds of an experiment; all but their hashes is checked."""
     written = read_json(folder.folds_file)
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
@@ -142,7 +142,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         raise _no_folds(folder, describe_faults(error)) from error
     if not any(getattr(fold, side) for fold in plan.folds for side in SIDES) or min(folds.numbers) < 1:
         raise _no_folds(folder, "no folds")
-    n_folds, n_hashes, n_repeats = len(plan.folds), len(folds.deal_hashes), plan.settings.get("fold_repeats", 1)
+    n_folds, n_hashes, n_repeats = len(plan.folds), len(folds.repeat_hashes), plan.settings.get("fold_repeats", 1)
     if not isinstance(n_repeats, int) or n_repeats != n_hashes or n_repeats < 1 or n_folds % n_repeats:
         raise _no_folds(folder, f"{n_folds} folds and {n_hashes} hashes of {n_repeats!r:.20} repeats")
     return folds
@@ -156,7 +156,7 @@ def _no_folds(folder: ExperimentFolder, fault: str) -> ResultsError:
 
 
 def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
-    """Return settings.json of an instance, whose parameters are checked."""
+    """Return settings.json of an instance with checked parameters."""
     where = folder.instance_folder(instance) / "settings.json"
     content = folder.settings(instance)
     if content is None:
@@ -174,7 +174,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
-    """Return the record of a job, or None if the job has not ended; and what tells it from any other."""
+    """Return the record of a job, or None if the job has not ended; and its identity."""
     where = folder.fold_folder(*key) / "record.json"
     record, record_hash = read_hashed_json(where)
     if record is None:
@@ -188,7 +188,7 @@ def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, s
 
 
 def requested_metrics(folder: ExperimentFolder) -> list[str]:
-    """Return the metrics that were asked for after the training: names of the task's, and dotted paths."""
+    """Return the metrics that were requested after training: names of metrics of the task, and dotted paths."""
     try:
         content = read_json(folder.added_metrics) or {"metrics": []}
     except ResultsError:
@@ -202,9 +202,9 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
 
 
 def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder) -> list[str]:
-    """Return where the content of a settings.json says that modules of the user's own were; and those of cells, if there are.
+    """Return the folders of the user's modules in the content of a settings.json, and the folder of notebook cells, if any.
 
-    These are in the folder of the results, which may have been moved.
+    The latter is in the folder of the results, which may have been moved.
     """
     folders = (settings or {}).get("own_folders")
     named = list(map(str, folders)) if isinstance(folders, list) else []
@@ -212,12 +212,12 @@ def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder)
 
 
 def fitted_sides(record: Record) -> list[str]:
-    """Return the sides whose items a model was fitted to; of an estimator also those that validate, by answers out of fold."""
+    """Return the sides on whose items a model was fitted; for an estimator also validation, with out-of-fold predictions."""
     return list(record.get("fitted_to", ["training"]))
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
-    """Return the columns of a history.csv, none where there is no epoch; those that are needed must be there.
+    """Return the columns of a history.csv, empty if there is no epoch; required columns must exist.
 
     Raises:
         OSError: The file is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""The form of a record.json, which anyone may have edited: what its readers rely on. Further entries are allowed, and kept."""
+"""The form of a record.json on which its readers rely, because anyone may have edited it; further entries are allowed."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -25,7 +25,7 @@ class _Items(_Part):
 
 
 class _Record(_Part):
-    """What every record has."""
+    """The entries of every record."""
 
     status: str
     instance: Whole
@@ -83,7 +83,7 @@ class _Done(_Record):
 
 
 def find_faults(content: Mapping[str, Any]) -> str:
-    """Return what is wrong with the content of a record.json, such as ``no class_names``; empty: nothing."""
+    """Return the faults of the content of a record.json, such as ``no class_names``; empty: none."""
     form = _Failed if content.get("status") == "failed" else _Done
     try:
         record = form.model_validate(dict(content))

@@ -1,6 +1,6 @@
 """The scores of a job: a row for each side, item and metric, in scores.parquet next to its predictions.
 
-A job writes the file once. All that is shown of an experiment is made of these rows: `InstanceResults` groups them.
+A job writes the file once. All views of an experiment are computed from these rows, which `InstanceResults` groups.
 """
 
 import json
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 SCORES_FILE = "scores.parquet"
 SIDES = ("training", "validation", "test", "clip_validation", "clip_test", "chance")
-"""The sides of a table of scores: of examples, of clips, and what a model reaches on test examples that ignores the audio."""
+"""The sides of a table of scores: of examples, of clips, and of a prediction for test examples that ignores the audio."""
 N_CLIPS = "n_clips"
-"""In addition to the metrics of a test item: how many of its clips were tested."""
+"""The name of the number of tested clips of an item, next to its metrics."""
 _ADDED = "xval_added"  # a note in the file
 _BEFORE = {
     "training": ("metrics", "training"),
@@ -36,11 +36,11 @@ _BEFORE = {
 
 
 class Added(NamedTuple):
-    """What is known of a metric that was asked for after the training.
+    """The facts about a metric that was requested after training.
 
     Attributes:
-        version: Of the code that computed its scores.
-        higher_is_better: Whether more of it is better.
+        version: Version of the code that computed its scores.
+        higher_is_better: Whether a higher value is better.
     """
 
     version: str
@@ -51,10 +51,10 @@ class ScoreRow(NamedTuple):
     """One score.
 
     Attributes:
-        side: Of `SIDES`.
-        item: One of the items that are tested; empty: all of the side together.
-        metric: Its name.
-        value: NaN: undefined.
+        side: One of `SIDES`.
+        item: A tested item; empty: the whole side.
+        metric: Name of the metric.
+        value: The score; NaN: undefined.
     """
 
     side: str
@@ -69,8 +69,8 @@ class Scores:
 
     Attributes:
         sides: The metrics of each of `SIDES` that the job has; NaN: undefined.
-        items: The metrics of each item that was tested, and `N_CLIPS`.
-        added: The metrics among them that were asked for after the training, by name.
+        items: The metrics of each tested item, and `N_CLIPS`.
+        added: The metrics among them that were requested after training, by name.
     """
 
     sides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -78,18 +78,18 @@ class Scores:
     added: Mapping[str, Added] = field(default_factory=dict)
 
     def side(self, name: str) -> Mapping[str, float]:
-        """Return the metrics of a side; none where the job has no such side."""
+        """Return the metrics of a side; empty if the job has no such side."""
         return self.sides.get(name, {})
 
     def rows(self) -> Iterator[ScoreRow]:
-        """Yield a row for each score: those of sides, in the order of `SIDES`, before those of items."""
+        """Yield a row for each score: sides in the order of `SIDES`, then items."""
         for side in SIDES:
             yield from (ScoreRow(side, "", metric, value) for metric, value in self.side(side).items())
         for item, metrics in self.items.items():
             yield from (ScoreRow("test", item, metric, value) for metric, value in metrics.items())
 
     def without(self, metrics: Collection[str]) -> "Scores":
-        """Return these scores without some metrics; where none of them is there, the same scores."""
+        """Return these scores without some metrics, or these scores if they have none of them."""
         if not metrics:
             return self
         added = {name: facts for name, facts in self.added.items() if name not in metrics}
@@ -107,9 +107,9 @@ def collect(rows: Iterable[tuple[str, str, str, float]], added: Mapping[str, Add
 
 
 def write_scores(folder: Path, scores: Scores, *, flushed: bool = False) -> None:
-    """Write scores.parquet of a job whole or not at all: the columns of `ScoreRow`, value as float64.
+    """Write scores.parquet of a job, completely or not at all: the columns of `ScoreRow`, value as float64.
 
-    With `flushed` it is on the disk before it replaces an earlier one; the folder of a job in work is flushed as a whole.
+    With `flushed` it is on the disk before it replaces an earlier one; the folder of a running job is flushed as a whole.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -139,7 +139,7 @@ def scores_from_json(content: Mapping[str, Mapping[str, Any]]) -> Scores:
 
 
 def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
-    """Return the scores of a finished job, whose record of an earlier version has them itself.
+    """Return the scores of a finished job; records of earlier versions contain them.
 
     Raises:
         ResultsError: scores.parquet is missing or damaged.
@@ -183,10 +183,10 @@ def _check_complete(scores: Scores) -> None:
 
 
 def scores_of_record(record: Mapping[str, Any]) -> Scores:
-    """Return the scores in the record of an earlier version, which had them in dicts.
+    """Return the scores in the record of an earlier version, which has them in dicts.
 
     Raises:
-        ResultsError: One of them is no number.
+        ResultsError: One of them is not a number.
     """
     try:
         sides = {

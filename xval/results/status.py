@@ -1,6 +1,6 @@
 """The status of an experiment: which jobs are done, failed, running, interrupted or to do, and the time left.
 
-The results folder may be empty, damaged or in use; it is only read.
+The results folder may be empty, damaged or in use; this module only reads it.
 """
 
 import time
@@ -33,7 +33,7 @@ OPEN: tuple[JobState, ...] = ("interrupted", "to do")
 """The states of jobs that the next run of the script will start."""
 
 BY_WEIGHT: tuple[JobState, ...] = ("running", "failed", "damaged", "stale", "interrupted", "to do", "done")
-"""The states of jobs; the first that some job is in says most of an experiment."""
+"""The states of jobs; the first state that some job has describes an experiment best."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,15 @@ class JobStatus:
 
     Attributes:
         state: done; failed, as recorded; running: a process holds its lock, or that of a trial of its search (a lease: is
-            heard); interrupted: a process died and left its temporary folder; stale: done with other settings, folds or code of
-            the user's own than the present ones;
-            damaged: its record cannot be read; to do.
+            active); interrupted: a process died and left its temporary folder; stale: done with settings, folds or user code
+            that have changed; damaged: its record cannot be read; to do.
         reason: An explanation of the state in one line, or empty.
-        since: When a running job began, or an interrupted one last wrote (Unix time, s).
+        since: When a running job started, or an interrupted one last wrote (Unix time, s).
         epoch: The last finished epoch of a running job; 0: none.
-        epochs: Most epochs that it will train.
+        epochs: Largest number of epochs that it will train.
         seconds: Wall-clock time of a finished job.
-        gpu: Of a running job, as of `Note`.
-        checkpoint: The last finished epoch of its checkpoint, from which training goes on; None: it has none.
+        gpu: GPU values of a running job, as in `Note`.
+        checkpoint: The last finished epoch of its checkpoint, from which training continues; None: it has none.
     """
 
     fold: int
@@ -71,10 +70,10 @@ class InstanceStatus:
     """The status of one instance.
 
     Attributes:
-        parameters: Of the instance; none if its settings cannot be read.
-        jobs: Every fold of the experiment with its repeats, and those that have a folder.
-        seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, because no job of it or
-            of another network (of an estimator: of another estimator) has finished yet.
+        parameters: The parameters of the instance; empty if its settings cannot be read.
+        jobs: All jobs of the experiment's folds, and further jobs that have a folder.
+        seconds_left: Time until its jobs have ended, with as many parallel jobs as now; None: unknown, because no job of this
+            or another network (for an estimator: of another estimator) has finished yet.
     """
 
     instance: int
@@ -117,14 +116,14 @@ class ExperimentStatus:
 
 
 def overall_state(counts: Mapping[str, int]) -> str:
-    """Return the one state that says most of some jobs, from how many are in each; ``to do`` where there are none."""
+    """Return the state that describes some jobs best, given the number of jobs in each state; ``to do`` without jobs."""
     return next((state for state in BY_WEIGHT if counts.get(state)), "to do")
 
 
 def read_status(folder: ExperimentFolder, results: OpenResults | None = None) -> ExperimentStatus:
-    """Return the status of an experiment; nothing is written, and no run is disturbed.
+    """Return the status of an experiment, without writing files or disturbing runs.
 
-    What `results` have read already is not read again.
+    Files that `results` has read are not read again.
     """
     faults: list[str] = []
     results = results or OpenResults(folder, remembers=False)  # each record is asked for once
@@ -153,7 +152,7 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
 
 
 def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
-    """Return what is read, or None and a note if it is missing or damaged."""
+    """Return the result of reading, or None and a note if a file is missing or damaged."""
     try:
         return read()
     except (ResultsError, OSError) as error:
@@ -162,7 +161,7 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
 
 
 def _parameters(written: WrittenInstance | None) -> dict[str, object]:
-    """Return the parameters of an instance, whose settings can be read; none of one without."""
+    """Return the parameters of an instance; empty if its settings cannot be read."""
     return written.parameters if written and written.settings else {}
 
 
@@ -218,7 +217,7 @@ def _read_jobs(
 
 
 def _present_code(written: WrittenInstance) -> dict[str, str] | None:
-    """Return what the parts of the user's own are made of now; None: they are not found, or the settings are damaged."""
+    """Return the hashes of the user's code now; None: it is not found, or the settings are damaged."""
     try:
         return written.present_code()
     except XvalError:
@@ -226,7 +225,7 @@ def _present_code(written: WrittenInstance) -> dict[str, str] | None:
 
 
 def _ensemble_command(folder: ExperimentFolder, written: WrittenInstance | None) -> str:
-    """Return what makes the folds of an ensemble; empty of an instance that is trained."""
+    """Return the command that makes the folds of an ensemble; empty for an instance that is trained."""
     if written is None or written.parameters.get("architecture") != ENSEMBLE:
         return ""
     members, method = written.parameters.get("members"), written.parameters.get("method")
@@ -236,7 +235,7 @@ def _ensemble_command(folder: ExperimentFolder, written: WrittenInstance | None)
 
 
 def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInstance | None) -> str:
-    """Return how far the search of a fold is; nothing where the instance is not searched."""
+    """Return the progress of the search of a fold; empty if the instance has no search."""
     plan = written and written.parameters.get("search")
     if not isinstance(plan, str):
         return ""
@@ -255,7 +254,7 @@ def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:
 
 
 def _changed(path: Path) -> float:
-    """Return when a folder last changed (Unix time, s); now, if it is gone."""
+    """Return when a folder last changed (Unix time, s); the current time if it is gone."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -263,7 +262,7 @@ def _changed(path: Path) -> float:
 
 
 def _seconds_left(jobs: Iterable[JobStatus], alike: Iterable[JobStatus], n_at_once: int) -> float | None:
-    """Return how long the running and open jobs of an instance will take (s), or None if no job like them has finished."""
+    """Return the time that the running and open jobs of an instance will take (s), or None if no similar job has finished."""
     jobs = list(jobs)
     ahead = [job for job in jobs if job.state in ("running", *OPEN)]
     if not ahead:

@@ -1,7 +1,7 @@
-"""The summaries of experiments, by which a folder with a thousand of them is listed: one small file each, and no other is read.
+"""The summaries of experiments: one small file each, so that a folder with a thousand experiments is listed quickly.
 
-A summary counts where it was made of the files that the experiment has now, by their times and sizes, or of a copy by their
-content. Otherwise scores are unknown.
+A summary is valid if the experiment's files have the same times and sizes, or the same content in a copy. Otherwise scores are
+unknown.
 """
 
 import os
@@ -21,24 +21,24 @@ from xval.results.item_scores import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
 
 SUMMARY_VERSION = f"3.{OVER_ITEMS_VERSION}"
-"""Of what a summary holds, and of the code that computes its scores; one of another version is not read."""
+"""Version of the content of summaries and of the code of their scores; summaries of other versions are not read."""
 
 UNKNOWN = "unknown"
 ANY_EXPERIMENT = "EXPERIMENT"
-"""Stands for the path of the experiment, which may be moved."""
+"""A placeholder for the path of the experiment, which may be moved."""
 _AT_ONCE = 8  # a file server answers several at once
 _END_BYTES = 1 << 16
-"""Of a table: parquet has its counts and ranges there."""
+"""Number of bytes read from the end of a table, where parquet has its counts and ranges."""
 
 
 class Tested(BaseModel):
-    """What the jobs of an experiment have tested.
+    """The tested items, folds and seeds of an experiment.
 
     Attributes:
         items: A hash of the names of the items.
         n_instances: Instances with a finished fold.
-        fold_hashes: The hashes of the folds that jobs were run on, one for each repeat; earlier summaries call them ``deals``.
-        seeds: The seeds of the settings; of a further repeat as ``1/2``.
+        fold_hashes: The hashes of the folds of jobs, one for each repeat; named ``deals`` in earlier summaries.
+        seeds: The seeds of the settings; ``1/2`` for a second seed.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -54,10 +54,10 @@ class Main(BaseModel):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        value: None: it has none.
-        low: Lower end of its 95 % interval; None: there is none.
+        value: The score; None: undefined.
+        low: Lower end of its 95 % interval; None: no interval.
         high: Upper end.
-        chance: None: not known.
+        chance: The chance level; None: not known.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)  # xval writes none
@@ -78,15 +78,15 @@ class Summary(BaseModel):
         version: `SUMMARY_VERSION`.
         made_of: See `state_of_files`.
         content: See `content_of_files`; empty: an earlier version wrote the summary.
-        ended: When the last job ended (Unix time, s), which a copy of its record does not say; None: none has.
-        n_instances: Those that have settings.
-        jobs: How many are in each state, as of `xval.results.status`.
-        selected: The instance that validation selects; None: none has a score yet.
-        name: What it is called.
-        main: None: there is no score yet.
-        lines: The three lines on all instances, as of `xval.answers.headline`: result, evidence and next, with
-            `ANY_EXPERIMENT` for the path in commands. Empty: an earlier version wrote the summary.
-        texts: A hash of the texts of which the lines are made; of a version with others they are made again.
+        ended: When the last job ended (Unix time, s), which a copied record does not show; None: no job has ended.
+        n_instances: Number of instances with settings.
+        jobs: Number of jobs in each state of `xval.results.status`.
+        selected: The instance that validation selects; None: no instance has a score yet.
+        name: Name of this instance.
+        main: Its main score; None: there is no score yet.
+        lines: The three lines on all instances from `xval.answers.headline`, with `ANY_EXPERIMENT` for the path in commands.
+            Empty: an earlier version wrote the summary.
+        texts: A hash of the templates of the lines; a version with other templates makes the lines again.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -112,10 +112,10 @@ class Listed:
     """An experiment in a list.
 
     Attributes:
-        changed: When its last job ended (Unix time, s); None: none has.
-        state: That of its jobs which says most, as of `overall_state`; ``starting``: a run has begun, and none of its jobs;
-            ``unknown``: nothing current says it.
-        summary: None: there is none, or it is of other files or of another version.
+        changed: When its last job ended (Unix time, s); None: no job has ended.
+        state: The state of its jobs from `overall_state`; ``starting``: a run has started, but none of its jobs; ``unknown``:
+            there is no current summary.
+        summary: Its summary; None: there is none, or it is from other files or another version.
     """
 
     path: Path
@@ -128,9 +128,9 @@ class Listed:
 
 
 def state_of_files(folder: ExperimentFolder) -> tuple[str, float | None]:
-    """Return what tells the files that derived files are made of from any others, and when the last job ended (Unix time, s).
+    """Return the state of the source files of derived files, and when the last job ended (Unix time, s).
 
-    They are told by their times and sizes; no file is read.
+    The state consists of times and sizes; no file is read.
     """
     states = [(number, name, state and state[:2]) for number in folder.instances() for name, state in folder.state(number)]
     ended = [state[0] for _, name, state in states if state and name.endswith("record.json")]
@@ -138,9 +138,9 @@ def state_of_files(folder: ExperimentFolder) -> tuple[str, float | None]:
 
 
 def content_of_files(folder: ExperimentFolder) -> str:
-    """Return what tells the files of `state_of_files` from any others wherever they are copied: what is in them.
+    """Return a hash of the content of the files of `state_of_files`, which copies share.
 
-    Of predictions, which may be large, size and end are read.
+    For predictions, which may be large, it uses size and end of the file.
     """
     found = []
     for number in folder.instances():
@@ -152,7 +152,7 @@ def content_of_files(folder: ExperimentFolder) -> str:
 
 
 def _read_end(path: Path) -> str:
-    """Return a hash of a file, of a table of its end; empty: it cannot be read."""
+    """Return a hash of a file, or of the end of a table; empty: it cannot be read."""
     try:
         if path.suffix == ".json":
             return hash_text(read_regular(path))
@@ -164,20 +164,20 @@ def _read_end(path: Path) -> str:
 
 
 def is_current(summary: Summary | None, folder: ExperimentFolder) -> bool:
-    """Return whether a summary was made of the files that an experiment has now, or of those that these are copies of."""
+    """Return whether a summary was made from the present files of an experiment, or from files of which these are copies."""
     if summary is None:
         return False
     return summary.made_of == state_of_files(folder)[0] or bool(summary.content and summary.content == content_of_files(folder))
 
 
 def list_experiments(paths: Sequence[Path]) -> list[Listed]:
-    """Return the experiments in some folders, in their order; nothing is written."""
+    """Return the experiments in some folders, in their order, without writing files."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(_list, paths))
 
 
 def read_summary(folder: ExperimentFolder) -> Summary | None:
-    """Return the summary of an experiment, of whatever files it was made; None: there is none that can be read."""
+    """Return the summary of an experiment, even if it is outdated; None: there is none that can be read."""
     with suppress(ResultsError, ValidationError, OSError):
         content = read_json(folder.summary_file)
         if content and content.get("version") == SUMMARY_VERSION:
@@ -203,12 +203,12 @@ def _list(path: Path) -> Listed:
 
 
 def _live_state(folder: ExperimentFolder, changed: float | None, otherwise: str) -> str:
-    """Return ``running`` where a process holds a job now, ``starting`` where a run has begun and none of its jobs has yet.
+    """Return ``running`` if a process holds a job now, ``starting`` if a run has started, but none of its jobs.
 
     Args:
-        folder: Of the experiment.
+        folder: Folder of the experiment.
         changed: When the last job ended (Unix time, s).
-        otherwise: The state if no run is at work.
+        otherwise: The state if no run is in progress.
     """
     try:
         in_use = folder.is_in_use()

@@ -1,4 +1,4 @@
-"""The test examples of an instance, as the folds' predictions.parquet keeps them."""
+"""The test examples of an instance, read from the predictions.parquet of its folds."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -22,12 +22,12 @@ from xval.results.read import PREDICTION_COLUMNS
 _SAME_ANSWER = 1e-6  # probabilities that differ by less, but for rounding
 _WEIGHT = "weight"  # a column of frames, which are not combined
 Run: TypeAlias = tuple[frozenset[int], int]
-"""What identifies a training run: its folds, and which of their seeds it has; 0: another one than all others."""
+"""The identity of a training run: its folds, and the number of its seed; 0: a seed that no other run has."""
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
 
 class Frames(NamedTuple):
-    """The frames of a fold's test recordings: item, clip, start_s, end_s, weight; and their events.csv."""
+    """The frames of a fold's test recordings (item, clip, start_s, end_s, weight), and their events.csv."""
 
     table: pd.DataFrame
     events: pd.DataFrame
@@ -40,10 +40,10 @@ class TestedExamples:
         items: int64 (n,), a number for each item, from 0 without gaps.
         names: The name of each item number.
         clips: object (n,), the names of the clips.
-        folds: int64 (n,).
-        targets: As the metrics of the task take them.
-        predictions: float32 (n, n_outputs); of a representation (n,).
-        seed: Which of the seeds of its folds has answered; 0: another one than that of all others.
+        folds: int64 (n,), the number of the fold of each example.
+        targets: In the form that the metrics of the task accept.
+        predictions: float32 (n, n_outputs), or (n,) for a representation.
+        seed: The number of the seed of the models; 0: a seed that no other run has.
     """
 
     seed = 0
@@ -62,15 +62,16 @@ class TestedExamples:
 
     @property
     def run(self) -> Run:
-        """The training run that has tested them."""
+        """The training run that tested them."""
         return frozenset(np.unique(self.folds).tolist()), self.seed
 
     @cached_property
     def levelled(self) -> NDArray[np.float32]:
-        """Predictions for a metric of their order: one answer for all, where each fold gives the same one to all of its own.
+        """Predictions for a metric of their order; constant predictions of folds are replaced by a common constant.
 
-        Such answers differ as the training items of folds do: the more of a class is tested, the less of it has trained. Their
-        order would be worse than chance (Forman and Scholz, SIGKDD Explorations 12, 2010; Airola et al., CSDA 55, 2011).
+        Constant predictions differ with the training items of folds: the more examples of a class are tested, the fewer are in
+        training. Their order would be worse than chance (Forman and Scholz, SIGKDD Explorations 12, 2010; Airola et al., CSDA
+        55, 2011).
         """
         fold_predictions = [self.predictions[self.folds == fold] for fold in np.unique(self.folds)]
         if any(np.ptp(own, axis=0).max(initial=0) > _SAME_ANSWER for own in fold_predictions):
@@ -89,9 +90,9 @@ def read_examples(
 ) -> TestedExamples:
     """Return the examples of one side, test or validation, of some folds.
 
-    `paths` are the predictions.parquet of each fold; `class_names` are empty where there are no classes. The examples of each
-    clip, and of each item where it has one decision, are combined by `averaging`; None: the examples themselves. Frames stay as
-    they are, but those without weight are left out.
+    `paths` has the predictions.parquet of each fold; `class_names` is empty without classes. The examples of each clip, or of
+    each item with one decision, are combined by `averaging`; None: examples are not combined. Frames are not combined, and
+    frames without weight are skipped.
 
     Raises:
         ResultsError: A file is damaged.
@@ -107,7 +108,7 @@ def read_examples(
 
 
 def count_clips(path: Path) -> dict[str, int]:
-    """Return the number of test clips of each item that a predictions.parquet has.
+    """Return the number of test clips of each item in a predictions.parquet.
 
     Raises:
         ResultsError: The file is damaged.
@@ -119,7 +120,7 @@ def count_clips(path: Path) -> dict[str, int]:
 
 
 def count_validation_classes(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
-    """Return the number of validation examples of each class that a predictions.parquet has; raises as `count_clips`."""
+    """Return the number of validation examples of each class in a predictions.parquet; raises as `count_clips`."""
     return dict(zip(class_names, _count_validation(path, class_names, path.stat().st_mtime_ns), strict=True))
 
 
@@ -133,7 +134,7 @@ def _count_validation(path: Path, class_names: tuple[str, ...], changed_ns: int)
 def read_fold(
     task: Task, fold: int, path: Path, class_names: Sequence[str], averaging: Averaging | None
 ) -> dict[str, TestedExamples]:
-    """Return what a fold validates and tests, by the side of its scores: validation and test, clip_validation and clip_test.
+    """Return the validation and test examples of a fold by side: validation, test, clip_validation and clip_test.
 
     The arguments are those of `read_examples`; the predictions.parquet in `path` is read once.
 
@@ -168,7 +169,7 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
 
 
 def _read_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str], side: str) -> _Arrays:
-    """Return items, clips, targets and predictions of a side of a table, which comes from a path."""
+    """Return items, clips, targets and predictions of a side of a table; `path` is its file."""
     try:
         table = table.filter(pc.equal(table["side"], side))
         if _WEIGHT in table.column_names:
@@ -184,7 +185,7 @@ def _average_of(table: pa.Table, averaging: Averaging | None) -> Averaging | Non
 
 
 def _by_clip(examples: _Arrays, averaging: Averaging | None) -> _Arrays:
-    """Combine the examples of each clip, and the clips of each item where it has one decision; None: as they are."""
+    """Combine the examples of each clip, or the clips of each item with one decision; None: do not combine."""
     for column, how in averaging.levels if averaging else ():
         items, clips, targets, predictions = examples
         codes = pd.factorize(clips if column == "clip" else items)[0]

@@ -1,1 +1,1 @@
-"""Saved models at work: predict, evaluate, embed, ensembles."""
+"""Use saved models: predict, evaluate, embed, combine in ensembles."""

@@ -1,4 +1,4 @@
-"""Import the modules that the user has named, before models are read whose layers they have."""
+"""Import the modules that the user has named, before reading models with layers from them."""
 
 import sys
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from xval.results.read import own_folders_in
 
 
 def import_named(models: Iterable[Path]) -> None:
-    """Import what --import or modules= names, from where it was when models were trained, or from where Python looks.
+    """Import the modules of --import or modules=, from their folder at the time of training, or from Python's search path.
 
     Raises:
         SettingsError: There is no such module.
@@ -31,7 +31,7 @@ def import_named(models: Iterable[Path]) -> None:
 
 
 def _own_folders(model: Path) -> list[str]:
-    """Return where modules of the user's own were when a model was trained."""
+    """Return the folders of the user's modules at the time a model was trained."""
     try:
         return own_folders_in(read_json(model.parent.parent / "settings.json"), ExperimentFolder(model.parents[2]))
     except ResultsError:

@@ -1,7 +1,7 @@
-"""Losses that the layers of a network add by themselves: `add_loss`, `activity_regularizer`, an ActivityRegularization.
+"""Losses that layers of a network add: `add_loss`, `activity_regularizer`, an ActivityRegularization.
 
-Whether a model has such layers is found without running it. What their losses and the penalties of its weights add to the
-loss of examples is computed as Keras's own `evaluate` counts it.
+Such layers are found without running the model. Their losses and the penalties of weights are computed as in Keras's
+`evaluate`.
 """
 
 import inspect
@@ -21,15 +21,15 @@ _OTHERS = ("keras", "tensorflow", "torch", "jax", "numpy", "builtins")  # of who
 
 
 def adds_losses(model: keras.Model) -> bool:
-    """Return whether a layer of a model adds losses: by a regularizer of its output, or in code of its class."""
+    """Return whether a layer of a model adds losses, by a regularizer of its output or in the code of its class."""
     layers = all_layers(model)
     return any(layer.activity_regularizer is not None for layer in layers) or any(map(_has_own, {*map(type, layers)}))
 
 
 def added_loss(model: keras.Model, examples: Examples, batch_size: int) -> float:
-    """Return the mean over batches of what layers add to the loss of their examples, with the penalties of the weights.
+    """Return the mean over batches of the losses that layers add, with the penalties of the weights.
 
-    A batch counts as it has examples, in batches as training has them.
+    Batches are those of training and are weighted by their number of examples.
     """
     batches = Batches(examples, batch_size)
     total = 0.0
@@ -50,7 +50,7 @@ def _no_gradients() -> AbstractContextManager[Any]:
 
 
 def _has_own(layer_class: type) -> bool:
-    """Return whether a class that is not of Keras has code that calls `add_loss`, or calls its own functions that do."""
+    """Return whether a class outside Keras calls `add_loss`, directly or through its own functions."""
     found = [member for kind in inspect.getmro(layer_class) if not _is_of_others(kind) for member in vars(kind).values()]
     known: set[CodeType] = set()
     while found:

@@ -1,10 +1,11 @@
-"""Change training examples at every step, so that the model cannot learn them by heart: masks, shifts, noise and gain here.
+"""Augment training examples at every step to reduce overfitting: masks, shifts, noise and gain.
 
-The model that is fitted shares the weights of the whole model of a fold, and changes what passes through it only in
-training; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each other before they
-come here; speaker_layers.py makes them sound like other speakers, and recorder_layer.py like other recorders.
+The fitted model shares the weights of the whole model of a fold, and augments its inputs only in training; the whole model does
+not change and is saved. Before that, mixup.py mixes examples with each other; speaker_layers.py simulates other speakers, and
+recorder_layer.py other recorders.
 
-Every example gets its own numbers, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
+Every example has separate random numbers, drawn on the device by `keras.random`: the same seed gives the same changes on a
+backend.
 """
 
 import math
@@ -36,11 +37,11 @@ _OTHER_KEYS = (
 class TrainingAugmentation(RandomLayer):
     """Shift normalised features in time and frequency, add noise, and mask frames and bins; in this order.
 
-    What is masked, and what a shift brings in, is 0: the mean of the training items. Masks are those of SpecAugment (Park et
-    al., Interspeech 2019) without its time warping: width uniform from 0 to the maximum, start uniform. However short the
-    examples, the masks of one axis never cover it whole.
+    Masked values, and values that a shift moves in, are 0, the mean of the training items. Masks are those of SpecAugment (Park
+    et al., Interspeech 2019) without its time warping: width uniform from 0 to the maximum, start uniform. Masks never cover a
+    whole axis, even for short examples.
 
-    Input and output: float32 (batch, n_frames, n_bins), mean 0 and deviation 1 in each bin; n_frames may be unknown.
+    Input and output: float32 (batch, n_frames, n_bins), mean 0 and standard deviation 1 in each bin; n_frames may be unknown.
 
     Args:
         n_time_masks: Number of masks over frames.
@@ -49,7 +50,7 @@ class TrainingAugmentation(RandomLayer):
         frequency_mask_bins: Greatest width of each.
         time_shift_frames: Furthest shift to either side.
         frequency_shift_bins: Furthest shift to either side.
-        noise_share: Greatest deviation of the noise, as a share of the example's own deviation.
+        noise_share: Largest standard deviation of the noise, as a share of that of the example.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class WaveformAugmentation(RandomLayer):
 
     Args:
         time_shift_samples: Furthest shift to either side.
-        noise_share: Greatest root mean square of the noise, as a share of the example's own.
+        noise_share: Largest root mean square of the noise, as a share of that of the example.
     """
 
     def __init__(self, *, time_shift_samples: int = 0, noise_share: float = 0.0, seed: int, **keywords: Any) -> None:
@@ -117,15 +118,15 @@ class WaveformAugmentation(RandomLayer):
 
 @keras.saving.register_keras_serializable(package="xval")
 class RandomGain(RandomLayer):
-    """Make each example louder or softer, as if its audio had been; before normalisation.
+    """Make each example louder or softer, as if its audio had been, before normalisation.
 
-    Input and output: float32 (batch, n_samples) or (batch, n_frames, n_bins), as the mode says.
+    Input and output: float32 (batch, n_samples) or (batch, n_frames, n_bins), depending on the mode.
 
     Args:
         gain_db: Furthest gain to either side, drawn uniformly in dB.
-        mode: What the input is. ``waveform``; ``db``, to which the gain is added; ``linear``, magnitudes to a power; ``mfcc``,
-            of which only coefficient 0 moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
-        n_mels: Mel bins under the coefficients of ``mfcc``.
+        mode: The kind of input. ``waveform``; ``db``, to which the gain is added; ``linear``, magnitudes to a power; ``mfcc``,
+            of which only coefficient 0 changes, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
+        n_mels: Number of mel bins behind the coefficients of ``mfcc``.
         power: Exponent of the magnitudes of ``linear``.
     """
 
@@ -155,18 +156,18 @@ class RandomGain(RandomLayer):
 
 
 def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Model:
-    """Return the model to fit in place of a whole model: the same layers and weights, with augmentation between them.
+    """Return the model to fit: the layers and weights of a whole model, with augmentation between them.
 
-    Gain, and for waveforms shift and noise, come first, other recorders just before the normalisation; what works on normalised
-    features follows it.
+    Gain comes first, for waveforms with shift and noise; other recorders come just before the normalisation, and augmentation
+    of normalised features after it.
 
     Args:
         model: A chain of layers from `build_model`.
         settings: The parameters of the instance.
-        seed: Of all that is drawn.
+        seed: Seed of all random numbers.
 
     Returns:
-        A model from the same input to the same output, or ``model`` itself where no augmentation is on.
+        A model with the same input and output, or ``model`` itself without augmentation.
     """
     seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(5)]
     first = _input_layers(settings, model.input_shape[1], seeds[:2])
@@ -198,7 +199,7 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
 
 
 def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> list[RandomLayer]:
-    """Return the layers before everything else: gain, and for waveforms of this length shift and noise."""
+    """Return the first layers: gain, and for waveforms of this length shift and noise."""
     is_waveform = settings.features == "waveform"
     layers: list[RandomLayer] = []
     if settings.augment_gain_db:
@@ -257,7 +258,7 @@ def _recorder_layer(settings: Settings, seed: int) -> RecorderAugmentation:
 
 
 def _check_axes(example_shape: tuple[int | None, ...]) -> None:
-    """Refuse examples of other axes than frames and bins."""
+    """Raise an error if examples have axes other than frames and bins."""
     if len(example_shape) != len(_AXES):
         keys = ", ".join([*(key for keys in _KEYS.values() for key in keys), *_OTHER_KEYS])
         raise SettingsError(
@@ -266,7 +267,7 @@ def _check_axes(example_shape: tuple[int | None, ...]) -> None:
 
 
 def check_sizes(model: keras.Model, example_shape: tuple[int | None, ...]) -> None:
-    """Refuse masks and shifts in a model of `augmented` that could leave nothing of an example of this shape."""
+    """Raise an error for masks and shifts of `augmented` that could remove all of an example of this shape."""
     for layer in model.layers:
         if isinstance(layer, TrainingAugmentation):
             _check_size(layer, example_shape)

@@ -1,6 +1,6 @@
-"""Build a network of the user's own with two seeds, to record which weights its build() has from elsewhere.
+"""Build a user's network with two seeds, to find the pretrained weights that its build() loads.
 
-Each different model is looked at once in a process, and those that come with xval are not.
+Each different model is checked once per process; networks of xval are not checked.
 """
 
 import random
@@ -20,17 +20,17 @@ _known: dict[str, dict[str, Any]] = {}
 
 
 def weights_from_elsewhere(job: Job, build: Callable[[], keras.Model], model: keras.Model | None = None) -> dict[str, Any]:
-    """Return what the record says of them, ``outside_weights``: names, or None where that cannot be told.
+    """Return the entry ``outside_weights`` of the record: names of weights, or None if this is not known.
 
-    Nothing of an architecture that comes with xval. ``seed_of_build`` is there where build() sets the seed of random numbers,
-    so that its weights are the same in all folds, and are drawn all the same.
+    Empty for architectures of xval. ``seed_of_build`` is added if build() sets the seed of random numbers, so that its random
+    weights are the same in all folds.
 
-    Seeds and names of layers are others afterwards: prepare the backend anew before a model is built that is to be trained.
+    Seeds and layer names differ afterwards: prepare the backend again before building a model to train.
 
     Args:
-        job: Whose seed is set.
-        build: Makes its model.
-        model: Made by it already; None: it is made here, and again with another seed.
+        job: The job whose seed is set.
+        build: Function that makes its model.
+        model: A model from `build`; None: it is made here, and again with another seed.
     """
     if not may_load_weights(job.settings.architecture):
         return {}
@@ -47,7 +47,7 @@ def weights_from_elsewhere(job: Job, build: Callable[[], keras.Model], model: ke
 
 @contextmanager
 def _seeds_unset() -> Iterator[list[Any]]:
-    """Let nothing set the seeds that Keras draws its own from; yield what was to be set."""
+    """Ignore attempts to set the seeds of Keras; yield the values that were to be set."""
     were_set: list[Any] = []
     with patch.object(random, "seed", were_set.append), patch.object(np.random, "seed", were_set.append):
         yield were_set

@@ -1,11 +1,11 @@
-"""Save the state of a training at the end of an epoch, so that another process continues it to exactly the same end.
+"""Save the state of a training at the end of an epoch, so that another process continues it with exactly the same result.
 
-A checkpoint holds all variables (weights, states of random numbers, optimizer, learning rate, averages), the random numbers
-of the process, what the callbacks hold (best weights, early stopping, plateaus, predictions of the best epoch), and the
-epochs so far. The order of the examples, crops and mixtures of an epoch are drawn from its number, and need no state.
-Observers are told of each epoch.
+A checkpoint has all variables (weights, random states, optimizer, learning rate, averages), the random state of the process,
+the state of callbacks (best weights, early stopping, plateaus, predictions of the best epoch), and the epochs so far. The order
+of the examples, crops and mixtures of an epoch depend only on its number, and need no state. Observers are notified of each
+epoch.
 
-Callbacks of the user's own may hold anything, so a training with some is begun again.
+Users' callbacks may have any state, so a training with such callbacks starts again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,24 +22,24 @@ from xval.training.compiled import CompiledModel
 
 
 def belongings(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what results of a training depend on besides its job: the kind of device, and the facts of its model."""
+    """Return the conditions of a training's results other than its job: the kind of device, and the facts of its model."""
     return {"device": "gpu" if has_gpu() else "cpu", **facts}
 
 
 class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells each epoch to observers, and begins with the state of a checkpoint; the last one of the callbacks.
+    """Notifies observers of each epoch, and restores the state of a checkpoint; it is the last callback.
 
     Args:
-        checkpoints: Of the job; None: none are written.
-        compiled: What is trained.
+        checkpoints: The checkpoints of the job; None: none are written.
+        compiled: The model in training.
         others: The callbacks of the training before this one.
-        n_epochs: Most epochs.
-        diverged: Returns what is wrong with the last epoch, which is none then; None: nothing.
+        n_epochs: Largest number of epochs.
+        diverged: Function that returns the fault of the last epoch, which then does not count; None: no fault.
 
     Attributes:
-        rows: A dict per epoch, those before the checkpoint too: epoch (from 1) and the values that training followed.
-        first_epoch: The number of finished epochs to begin with.
-        last_epoch: The number of epochs to end with: `n_epochs`, or less where an earlier process has ended the training.
+        rows: A dict per epoch, including those before the checkpoint: epoch (from 1) and the monitored values.
+        first_epoch: The number of finished epochs at the start.
+        last_epoch: The number of epochs at the end: `n_epochs`, or less if an earlier process has ended the training.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         self.first_epoch = len(self.rows)
 
     def get_state(self) -> dict[str, Any]:
-        """Return the epochs so far, and whether they are all."""
+        """Return the epochs so far, and whether training has ended."""
         names = list(self.rows[0]) if self.rows else []
         return {
             "names": names,
@@ -74,10 +74,10 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on behind the epochs of a state.
+        """Continue after the epochs of a state.
 
         Raises:
-            ValueError: There are fewer or more than it says, or than are to be trained.
+            ValueError: The number of epochs differs from that in the state, or exceeds the number to train.
         """
         rows = [dict(zip(state["names"], map(float, values), strict=True)) for values in state["values"]]
         last_epoch = int(state["last_epoch"])
@@ -87,7 +87,7 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         self.last_epoch = last_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
-        """Put the state of the checkpoint in the place of what the other callbacks have begun with."""
+        """Replace the initial state of the other callbacks by that of the checkpoint."""
         if self._checkpoints and self.first_epoch:
             self._checkpoints.go_on()
             for row in self.rows:
@@ -96,7 +96,7 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpoints.say(where if self.first_epoch < self.last_epoch else "is trained; continues with its test")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Keep the values of the epoch, and tell them; not those of one that has diverged."""
+        """Store and report the values of the epoch unless it has diverged."""
         if self._diverged():
             return
         self.rows.append({"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()})

@@ -1,10 +1,9 @@
 """Compile the model of a fold, once for all folds of an instance that a process trains.
 
-A model that an earlier fold of the same instance left behind, whose functions are traced and compiled already, takes the
-values of the variables of the new one, where it fits. Building a model anew takes some 50 ms and gives every variable the
-value that it has in a fresh process with the same seed: weights from their initialisers, the states of dropout, the
-statistics of the fold's normalisation, weights of an initial model. These are copied, with those of a new optimizer; so a
-fold has exactly the same result in a process that has trained other folds.
+The compiled model of an earlier fold of the same instance is reused if it matches: the variables of a newly built model are
+copied into it. Building a model takes some 50 ms and gives every variable the value of a fresh process with the same seed:
+initialised weights, dropout states, the normalisation statistics of the fold, weights of an initial model. With these and the
+variables of a new optimizer, a fold has exactly the same result in a process that has trained other folds.
 """
 
 import json
@@ -34,10 +33,10 @@ from xval.training.augmentation import augmented
 from xval.training.layer_rates import prepare_layer_rates, set_layer_rates
 
 DATA_LOSS = "data_loss"
-"""The name under which training follows the loss without penalties and what layers add to it, where there are some."""
+"""The name of the loss without penalties and losses of layers, if there are any."""
 
 OwnCode: TypeAlias = Mapping[str, str] | None
-"""What the user's own parts are made of, as of `Job.own_code`."""
+"""The hashes of the user's code, as in `Job.own_code`."""
 
 _STEPS_PER_EXECUTION = 16
 # Layers of these packages have no state outside their variables; layers of other packages may have some.
@@ -46,11 +45,11 @@ _KNOWN_PACKAGES = ("keras", "xval", "architectures")
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A model that is ready to be fitted.
+    """A compiled model.
 
     Attributes:
-        whole: What predicts and is saved.
-        fitted: What is trained: the same model, or one that shares its weights and augments examples or gives the residual.
+        whole: The model that predicts and is saved.
+        fitted: The model to train: the same, or one that shares its weights and augments examples or outputs the residual.
         loss: The name of the loss that training minimises.
     """
 
@@ -60,7 +59,7 @@ class CompiledModel:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All that one fold must not inherit from another: weights, statistics, states of random numbers, the optimizer's."""
+        """All state that differs between folds: weights, statistics, random states, and the variables of the optimizer."""
         return [*self.fitted.variables, *optimizer_variables(self.fitted.optimizer)]
 
     def get_state(self) -> dict[str, Any]:
@@ -68,24 +67,24 @@ class CompiledModel:
         return {"variables": arrays_of(self.variables)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Give all variables the values of a state.
+        """Set all variables to the values of a state.
 
         Raises:
-            ValueError: They have another form.
+            ValueError: Shapes or dtypes differ.
         """
         set_arrays(self.variables, state["variables"])
 
 
 def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> CompiledModel:
-    """Compile a model of `build_model`; nothing is traced yet.
+    """Compile a model of `build_model`, without tracing.
 
     Args:
         model: The whole model.
-        settings: The parameters of the instance. Where they augment, a model that shares its weights is fitted.
-        seed: Of the augmentation.
+        settings: The parameters of the instance. With augmentation, a model that shares its weights is fitted.
+        seed: Seed of the augmentation.
 
     Returns:
-        The model with a new optimizer, whose variables are made already.
+        The model with a new optimizer, whose variables exist.
     """
     loss, metric = training_functions(settings)
     fuse_normalization(model)
@@ -123,23 +122,23 @@ class WarmModel:
         self._kept: CompiledModel | None = None
 
     def is_likely_to_fit(self, settings: Settings, options: Mapping[str, object], own_code: OwnCode = None) -> bool:
-        """Return whether the kept model was built by the same settings and code as the one that is to be built."""
+        """Return whether the kept model was built with the same settings and code as the next one."""
         return self._kept is not None and self._chosen == _describe_settings(settings, options, own_code)
 
     def take(
         self, new: CompiledModel, settings: Settings, options: Mapping[str, object], seed: int, own_code: OwnCode = None
     ) -> CompiledModel:
-        """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
+        """Return the model to train: the kept one with the values of the new one if both are equal, else the new one.
 
-        With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
-        what is in no variable; also where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
+        With a user's loss, optimizer, callbacks or layers it is compiled again for each fold, because they may have state
+        outside variables; also if operations use TensorFlow's own seeds, which Keras's layers do not.
 
         Args:
-            new: Of `compile_model`; it must not be used afterwards.
+            new: A model from `compile_model`, which must not be used afterwards.
             settings: The parameters of its instance.
-            options: Of its architecture.
-            seed: That was set before it was built.
-            own_code: Of the job: a function of the user's own, such as an activation, is a part of what was compiled.
+            options: The options of its architecture.
+            seed: The seed that was set before it was built.
+            own_code: The user's code of the job, because functions such as activations are compiled into the model.
         """
         described = _describe_settings(settings, options, own_code)
         key = None if has_drawn_seeds(seed) else _describe(new, settings, described)
@@ -157,7 +156,7 @@ class WarmModel:
         return compiled is self._kept
 
     def forget(self) -> None:
-        """Keep nothing: the next model is compiled anew."""
+        """Forget the kept model, so that the next one is compiled again."""
         kept, self._chosen, self._key, self._kept = self._kept, None, None, None
         if kept is not None:
             for model in (kept.whole, kept.fitted):
@@ -171,24 +170,24 @@ def arrays_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
 
 
 def check_form(arrays: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> None:
-    """Raise ValueError where arrays have other shapes or dtypes than those that are wanted."""
+    """Raise a ValueError if shapes or dtypes of arrays differ from the expected ones."""
     if [(array.shape, array.dtype) for array in arrays] != [(array.shape, array.dtype) for array in wanted]:
         raise ValueError("arrays have another shape")
 
 
 def set_arrays(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
-    """Give variables the values of arrays of their form."""
+    """Set variables to the values of arrays of the same shapes and dtypes."""
     check_form(arrays, arrays_of(variables))
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 
 WARM_MODEL = WarmModel()
-"""Of this process."""
+"""The kept model of this process."""
 
 
 def penalised(model: keras.Model) -> list[keras.Variable]:
-    """Return the weights of a model that have their own penalty."""
+    """Return the weights of a model that have a penalty."""
     return [variable for variable in model.trainable_variables if variable.regularizer is not None]
 
 
@@ -198,7 +197,7 @@ def penalty(model: keras.Model) -> float:
 
 
 def _describe(new: CompiledModel, settings: Settings, described: str) -> str | None:
-    """Return all that went into the compiled functions as a text; None: it cannot be told."""
+    """Return all inputs of the compiled functions as text; None: not known."""
     has_own_loss = definitions.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
     is_own = has_own_loss or definitions.is_dotted(settings.optimizer) or settings.callbacks is not None
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]

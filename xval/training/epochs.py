@@ -1,8 +1,8 @@
-"""What happens between the epochs: validation, the schedule of the learning rate, early stopping, and a report.
+"""Callbacks between epochs: validation, learning rate schedule, early stopping, and progress reports.
 
-The callbacks are for Keras's `fit`, or for whatever else trains epoch by epoch and has the few attributes of a model that
-they use: ``optimizer.learning_rate``, ``get_weights``, ``set_weights`` and ``stop_training``. Validation is one pass over
-its examples in each epoch, and the predictions of the best epoch are kept for the evaluation.
+The callbacks work with Keras's `fit`, or with any other training by epochs whose model has the attributes that they use:
+``optimizer.learning_rate``, ``get_weights``, ``set_weights`` and ``stop_training``. Validation is one pass over its examples in
+each epoch, and the predictions of the best epoch are kept for the evaluation.
 """
 
 import math
@@ -32,12 +32,13 @@ WriteBatches = Callable[[int, Sequence[float]], None]
 
 @dataclass(frozen=True)
 class Validation:
-    """How an epoch is validated.
+    """The validation of an epoch.
 
     Attributes:
-        data: The fold, whose validation examples are predicted.
-        predict: Returns the predictions of the model as it is now, float32 (n_examples, *output_shape).
-        penalty: Returns the penalty of its weights and what its layers add, which are parts of val_loss as Keras has it.
+        data: The fold with the validation examples.
+        predict: Function that returns the predictions of the current model, float32 (n_examples, *output_shape).
+        penalty: Function that returns the penalty of its weights and the losses of its layers, which are parts of val_loss in
+            Keras.
     """
 
     data: FoldData
@@ -49,13 +50,13 @@ class BetweenEpochs:
     """The callbacks of one fold, in the order in which they are called.
 
     Args:
-        validation: How epochs are validated; None: not at all, or by `fit` itself.
-        refit: Learning rates and number of epochs where no items validate.
-        note: Told in a line what a callback of the user's own does to no effect.
+        validation: The validation of epochs; None: none, or by `fit` itself.
+        refit: Learning rates and number of epochs of a training without validation items.
+        note: Function that receives a line on effects of a user's callback that are overridden.
 
     Attributes:
-        callbacks: For `fit`.
-        predictions: Of the validation examples at the epoch that is kept, once training has ended; None: not validated here.
+        callbacks: The callbacks for `fit`.
+        predictions: Predictions of the validation examples at the epoch that is kept, after training; None: not validated here.
     """
 
     def __init__(
@@ -102,17 +103,17 @@ class BetweenEpochs:
         return self._epoch_end.diverged
 
     def best_epoch(self, n_epochs: int) -> int:
-        """Return the epoch, from 1, whose weights the model has after so many epochs."""
+        """Return the epoch, from 1, whose weights the model has after this number of epochs."""
         return n_epochs if self._keeps_last or self._stopper.best is None else self._stopper.best_epoch + 1
 
     def _holds_weights(self) -> bool:
-        """Return whether the weights of an earlier epoch are held, which the model ends with."""
+        """Return whether the weights of an earlier epoch are stored, with which training ends."""
         held = self._last.weights if self._last else self._stopper.best_weights
         return held is not None
 
 
 def _schedule(settings: Settings, mode: str, n_batches: int, note: Callable[[str], None]) -> list[keras.callbacks.Callback]:
-    """Return the callback that moves the learning rate between epochs, if any does."""
+    """Return the callback that changes the learning rate between epochs, if any."""
     if not optimizer.sets_rate(settings):
         return []
     if optimizers.schedule_name(settings.schedule) == "plateau":
@@ -128,7 +129,7 @@ def _schedule(settings: Settings, mode: str, n_batches: int, note: Callable[[str
 
 
 class _Overwritten(keras.callbacks.Callback):  # type: ignore[misc]
-    """Says once that a callback of the user's own has set a learning rate that the schedule, called next, replaces."""
+    """Reports once that a user's callback has set a learning rate, which the schedule then replaces."""
 
     def __init__(self, settings: Settings, note: Callable[[str], None]) -> None:
         super().__init__()
@@ -151,11 +152,12 @@ class _Overwritten(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class BatchLosses(Counting):
-    """Hands on the loss of each batch at the end of its epoch; Keras itself gives means over the epoch so far.
+    """Writes the loss of each batch at the end of its epoch; Keras itself has means over the epoch so far.
 
     Args:
-        size_of: Returns how many examples a batch of the epoch counts, from its number, from 0.
-        write: Gets the number of the first batch, counted from 1 over all epochs, and the losses with penalties.
+        size_of: Function from the number of a batch in the epoch, from 0, to its number of examples.
+        write: Function that receives the number of the first batch, counted from 1 over all epochs, and the losses with
+            penalties.
     """
 
     held = ("n_written",)
@@ -178,13 +180,13 @@ class BatchLosses(Counting):
         self._sum, self._count = total, self._count + size
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
-        """Hand the losses on."""
+        """Write the losses."""
         self._write(1 + self.n_written, self._losses)
         self.n_written += len(self._losses)
 
 
 class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Have the learning rate follow the schedule from batch to batch, along a straight line within each epoch."""
+    """Change the learning rate from batch to batch, linearly within each epoch."""
 
     def __init__(self, settings: Settings, n_batches: int) -> None:
         super().__init__()
@@ -199,7 +201,7 @@ class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
 class AveragedWeights(Counting):
     """Puts the averaged weights, which Keras's optimizer keeps, into the model from the end of an epoch to the next one.
 
-    Keras's SwapEMAWeights does the same, but loses the averages where training stops early, and rounds on TensorFlow.
+    Keras's SwapEMAWeights does the same, but loses the averages when training stops early, and rounds on TensorFlow.
     """
 
     held = ("trained",)
@@ -209,13 +211,13 @@ class AveragedWeights(Counting):
         self.trained: list[NDArray[np.float32]] = []
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Hold what a state says; trained weights have the form of the model's."""
+        """Restore a state; the shapes of trained weights must match the model."""
         if state["trained"]:
             check_form(state["trained"], arrays_of(self._variables()))
         super().set_state(state)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
-        """Go on training from the weights that were trained."""
+        """Continue training from the trained weights."""
         for variable, value in zip(self._variables(), self.trained, strict=False):
             variable.assign(value)
         self.trained = []
@@ -225,7 +227,7 @@ class AveragedWeights(Counting):
         self._put_averages()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Have other callbacks see the averages."""
+        """Put the averages into the model for other callbacks."""
         self._put_averages()
 
     def _variables(self) -> list[keras.Variable]:
@@ -243,10 +245,10 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """Complete the values of an epoch before other callbacks see them, and end a training that has diverged.
 
     Args:
-        holds_weights: Returns whether training can end with the weights of an earlier epoch.
+        holds_weights: Function that returns whether training can end with the weights of an earlier epoch.
 
     Attributes:
-        predictions: Of the validation examples after the last epoch.
+        predictions: Predictions of the validation examples after the last epoch.
         diverged: The epoch that ended the training, from 1, and the reason; None: none did.
     """
 
@@ -280,7 +282,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.stop_training = True
 
     def _complete(self, logs: dict[str, float]) -> str | None:
-        """Add what validation says to the values of an epoch; return why training has diverged, None: it has not."""
+        """Add the validation scores to the values of an epoch; return why training has diverged, or None."""
         if reason := _not_finite(logs, ["loss", "val_loss"]):
             return reason
         if (path := find_not_finite(self.model)) is not None:
@@ -306,7 +308,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         return {"val_loss": loss} | scores
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
-        """Return a metric; NaN if it is only shown and cannot be computed, as of the constant answers of an early epoch."""
+        """Return a metric; NaN if it is only shown and cannot be computed, as for constant predictions of an early epoch."""
         try:
             return float(self._metrics[name].function(targets, predictions))
         except Exception:
@@ -322,9 +324,9 @@ def _not_finite(values: Mapping[str, float], names: Sequence[str]) -> str | None
 
 
 class LastWeights(Counting):
-    """Holds the weights of the last epoch, which the model ends with if the next one diverges.
+    """Stores the weights of the last epoch, with which training ends if the next one diverges.
 
-    `diverged` returns whether one has. Early stopping holds those of the best epoch where these are what the model ends with.
+    `diverged` returns whether one has. If training ends with the best epoch, early stopping stores its weights.
     """
 
     held = ("weights",)
@@ -335,13 +337,13 @@ class LastWeights(Counting):
         self.weights: list[NDArray[Any]] | None = None
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Hold what a state says; the weights have the form of the model's."""
+        """Restore a state; the shapes of weights must match the model."""
         if state["weights"] is not None:
             check_form(state["weights"], self.model.get_weights())
         super().set_state(state)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
-        """Hold the weights, unless they have diverged."""
+        """Store the weights unless they have diverged."""
         if not self._diverged():
             self.weights = self.model.get_weights()
 
@@ -352,7 +354,7 @@ class LastWeights(Counting):
 
 
 class KeptPredictions(Counting):
-    """Keeps the validation predictions of the last epoch, or of the one that early stopping holds to be the best so far."""
+    """Stores the validation predictions of the last epoch, or of the best one so far according to early stopping."""
 
     held = ("predictions",)
 

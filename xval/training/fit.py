@@ -36,14 +36,14 @@ from xval.training.optimizer import check_schedule
 
 @dataclass(frozen=True)
 class History:
-    """What training did.
+    """The course of a training.
 
     Attributes:
         epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate; data_loss, the loss
-            without penalties and what layers add to it, where there are some.
+            without penalties and losses of layers, if there are any.
         best_epoch: The epoch, from 1, whose weights the model has.
-        predictions: Of the validation examples with these weights, float32 (n_examples, *output_shape); None: not known.
-        diverged: The epoch behind these that ended training because it diverged, and why: ``{"epoch", "reason"}``; None: none.
+        predictions: float32 (n_examples, *output_shape), of the validation examples with these weights; None: not known.
+        diverged: The next epoch, which ended training because it diverged, and the reason: ``{"epoch", "reason"}``; None: none.
     """
 
     epochs: list[dict[str, float]]
@@ -52,9 +52,9 @@ class History:
     diverged: dict[str, Any] | None = None
 
     def followed_scores(self, metric_name: str) -> dict[str, float]:
-        """Return loss and metric of the training examples as training followed them in the best epoch.
+        """Return loss and metric of the training examples during the best epoch.
 
-        They are means over an epoch in which the weights moved, with dropout and augmentation.
+        They are means over an epoch in which the weights changed, with dropout and augmentation.
         """
         best = self.epochs[self.best_epoch - 1]
         return {"loss": best.get(DATA_LOSS, best["loss"]), metric_name: best[metric_name]}
@@ -71,23 +71,22 @@ def train_model(
     checkpoints: FoldCheckpoints | None = None,
     most_epochs: int | None = None,
 ) -> History:
-    """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
+    """Fit a model; it ends with the weights of its best epoch, or of the last epoch for a refit.
 
     Args:
-        compiled: What is fitted, with the values that its variables have before the first step.
+        compiled: The model to fit, with the initial values of its variables.
         data: The fold.
         settings: The parameters of the instance.
-        seed: Of the shuffling.
-        observers: Told of each epoch, and of the losses of its batches if they want them; they bring the callbacks of the
-            user's own.
-        refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
-            have. None: as the settings say.
-        checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
-        most_epochs: Train no more epochs than that, whatever the settings say; None: as they say.
+        seed: Seed of the shuffling.
+        observers: Receive each epoch and, if they request them, the losses of its batches; they include the user's callbacks.
+        refit: Number of epochs without validation items; the learning rates are those of the same epochs of a fold. None: from
+            the settings.
+        checkpoints: Checkpoints to continue from and to write, unless there are user's callbacks. None: none.
+        most_epochs: Largest number of epochs, regardless of the settings; None: from the settings.
 
     Raises:
-        DivergenceError: A loss, a weight or the monitored value is NaN or infinite after an epoch, and no weights of an
-            earlier epoch are held; or a callback of the user's own leaves such weights.
+        DivergenceError: A loss, a weight or the monitored value is NaN or infinite after an epoch, and no weights of an earlier
+            epoch are stored; or a user's callback leaves such weights.
     """
     check_schedule(settings, refit.epochs if refit else None)
     validation = None if refit else data.sides["validation"]
@@ -153,7 +152,7 @@ def train_model(
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:
-    """Have `fit` train whole epochs on the device; return the batches that it reads for them."""
+    """Make `fit` train whole epochs on the device; return the batches that it reads for this."""
     _, targets, weights = batches.by_places(0, indexed)
     on_device.build_followed(compiled.fitted, targets, weights)
     compiled.fitted.train_function = on_device.steps_of(compiled.fitted, held, batches.batch_size).train_epoch
@@ -161,7 +160,7 @@ def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamp
 
 
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
-    """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
+    """Return the training examples of a fold for `fit`: shuffled, weighted and mixed according to the settings."""
     weights = data.class_weights(settings.class_weights)
     if (clip_weights := read_clip_weights(settings, data.store.folder.parents[1])) is not None:
         own = np.array([clip_weights[clip] for clip in data.training.table["clip"]], np.float32)
@@ -190,7 +189,7 @@ def _targeted(
     smooth: float = 0.0,
     **options: Any,
 ) -> Batches:
-    """Return batches with the targets of the fitted model; in a reconstruction, zeros: it answers with the residual."""
+    """Return batches with the targets of the fitted model: zeros for a reconstruction, whose output is the residual."""
     if settings.task.target == "input":
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)

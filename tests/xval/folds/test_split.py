@@ -337,13 +337,13 @@ EQUAL = index_of({f"speaker_{number:02d}": list("abab") for number in range(12)}
 def test_repeats_differ_test_each_item_once_and_leave_those_before_as_they_were(index, wanted):
     once, twice, four = (split(index, fold_repeats=n_fold_repeats) for n_fold_repeats in (1, 2, 4))
 
-    assert (once.hash, once.deal_hashes) == (wanted, (wanted,))  # a version that draws others names the change
+    assert (once.hash, once.repeat_hashes) == (wanted, (wanted,))  # a version that draws others names the change
     assert "fold_repeats" not in once.settings
     assert (twice.folds[:3], four.folds[:6]) == (once.folds, twice.folds)
-    assert four.deal_hashes[:2] == twice.deal_hashes
-    assert [four.hash_of(number) for number in (1, 3, 4, 12)] == [four.deal_hashes[repeat] for repeat in (0, 0, 1, 3)]
+    assert four.repeat_hashes[:2] == twice.repeat_hashes
+    assert [four.hash_of(number) for number in (1, 3, 4, 12)] == [four.repeat_hashes[repeat] for repeat in (0, 0, 1, 3)]
     assert (four.hash_of(13), four.fold_repeat_of(12)) == ("", 4)
-    assert len({four.hash, *four.deal_hashes}) == 5
+    assert len({four.hash, *four.repeat_hashes}) == 5
     assert [fold.number for fold in four.folds] == list(range(1, 13))
     assert len({frozenset(fold.test for fold in folds) for folds in four.folds_by_repeat}) == 4
     for folds in four.folds_by_repeat:

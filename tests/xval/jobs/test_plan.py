@@ -121,7 +121,7 @@ def test_raising_and_lowering_the_deals_keeps_what_is_finished(made, finish):
     twice = made([{}], fold_repeats=2)
     assert (twice.done, twice.to_do) == ([(1, 1, 1), (1, 2, 1), (1, 3, 1)], [(1, 4, 1), (1, 5, 1), (1, 6, 1)])
     jobs = make_jobs(twice, made.folder.path / "code" / "abc", {1: made.data_folder}, {})
-    assert {job.folds_hash for job in jobs} == {twice.folds.deal_hashes[1]}
+    assert {job.folds_hash for job in jobs} == {twice.folds.repeat_hashes[1]}
     assert made([{}], fold_repeats=3, fold_numbers=[8]).to_do == [(1, 8, 1)]
     finish(made([{}], fold_repeats=2), (1, 4))
 

@@ -458,6 +458,6 @@ def test_an_experiment_goes_on_from_another_one(project):
     refused = project.run()
 
     assert refused.returncode == 2
-    for knows in ("has heard what fold 1 tests", "has heard what fold 2 tests"):
+    for knows in ("has seen what fold 1 tests", "has seen what fold 2 tests"):
         assert re.search(rf"{knows}: \d+ of its \d+ clips by their audio \(new speaker_\d#0", refused.stderr), refused.stderr
     assert not (project.folder / "results" / "renamed" / "experiment_1" / "instance_1").exists()

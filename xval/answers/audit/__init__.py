@@ -1,4 +1,4 @@
-"""The audit of an experiment: which items trained, validated and were tested, and what the scores are of, rule by rule.
+"""The audit of an experiment: rules on the items of training, validation and test, and on the origin of the scores.
 
 Files are only read: no model is loaded, and nothing is written.
 """
@@ -20,7 +20,7 @@ NOT_CHECKED = (
     "shortcuts to a label other than the intended sound, such as the microphone or the length of a clip",
     "whether the clips match the time, places and people that the model is for",
 )
-"""What no rule looks at."""
+"""What no rule checks."""
 
 
 _OF_RECORDS = ("scores", "items", "folds hash", "settings hash")
@@ -32,13 +32,13 @@ def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_che
     Args:
         folder: The results folder.
         data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
-        with_checksums: Read the feature stores whole, to compare their checksums; a run has done so at its beginning.
+        with_checksums: Read the whole feature stores to compare their checksums; each run does this when it begins.
     """
     return _verdicts(rules_of(__name__), Evidence(folder, data_folder, with_checksums=with_checksums))
 
 
 def faults_of_records(folder: ExperimentFolder, instances: Collection[int]) -> list[str]:
-    """Return what `audit` says against the records of some instances by their own files: no store or model is read."""
+    """Return the faults that `audit` finds in the records of some instances from their own files, without store or model."""
     rules = [rule for rule in rules_of(__name__) if rule.findings[0].slug in _OF_RECORDS]
     verdicts = _verdicts(rules, Evidence(folder, None, instances=instances))
     return [f"{verdict.rule}: {fault}" for verdict in verdicts for fault in verdict.faults]

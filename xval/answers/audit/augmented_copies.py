@@ -1,4 +1,4 @@
-"""The rule that augmented copies only train, and on the side of the clip that they were made of."""
+"""The rule that augmented copies are only used for training, and only where the original clip is used for training."""
 
 from xval.answers.audit.evidence import Evidence
 from xval.answers.audit.identical_audio import SHARED, find_shared

@@ -1,4 +1,4 @@
-"""The rule that every clip of a validation or test item is predicted once, on its side, and no other clip.
+"""The rule that each clip of a validation or test item has one prediction, on its side, and that no other clip has one.
 
 Augmented copies have a separate rule.
 """
@@ -61,7 +61,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _faults_of_rows(job: JobEvidence, predictions: pd.DataFrame) -> list[Finding]:
-    """Return what is wrong with the predictions by themselves, and compared with the items of the record."""
+    """Return the faults of the predictions, alone and compared with the items of the record."""
     faults: list[Finding] = []
     others = set(predictions["side"]) - set(_KEPT_SIDES)
     if others:
@@ -84,7 +84,7 @@ def _faults_of_rows(job: JobEvidence, predictions: pd.DataFrame) -> list[Finding
 
 
 def _faults_by_store(job: JobEvidence, predictions: pd.DataFrame, store: FeatureStore) -> list[Finding]:
-    """Return what is wrong with the predictions compared with the feature store, without augmented copies."""
+    """Return the differences between the predictions and the feature store, without augmented copies."""
     faults: list[Finding] = []
     examples = store.examples.astype({"item": str, "clip": str})
     copies = set(examples.loc[examples["augmented"], "clip"])
@@ -151,7 +151,4 @@ def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> pd.
 
 def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:
     """Return the recordings that are annotated, by the annotation policy of the instance."""
-    try:
-        return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.settings.annotation_policy))
-    except XvalError as error:
-        raise NotCheckableError(str(error)) from error
+    return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.settings.annotation_policy))

@@ -1,7 +1,8 @@
-"""The rule that neither a model nor any that it was made of has seen its test items, or was trained on its validation items.
+"""The rule that no model, nor a model it was made from, has seen its test items or was trained on its validation items.
 
-model.json lists the items that a model and its earlier models have seen; the record says what is known of an initial model,
-of what made the features, and of weights that the build() of a network has from elsewhere.
+model.json lists the items that a model and its earlier models have seen. The record says what is known about an initial model,
+about the model that made the features, and about weights that the build() of a network loads. of what made the features, and of
+weights that the build() of a network has from elsewhere.
 """
 
 from dataclasses import replace
@@ -10,7 +11,6 @@ from preprocessing.corpus_folder import names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import FAULT, NOT_CHECKABLE, WARNING, Findings, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
-from xval.base.errors import CorpusError
 from xval.base.findings import Finding, Rule
 from xval.results.read import fitted_sides
 
@@ -26,13 +26,10 @@ NO_LIST = Finding("its model.json does not list the items it has seen and those 
 
 
 def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
-    """Return the names that the corpus has and had; none where it is not there."""
+    """Return the present and former names of the corpus; none if the corpus cannot be read."""
     if isinstance(corpus := evidence.written_corpus, NotCheckableError):
         return ()
-    try:
-        return names_of(corpus.folder)
-    except CorpusError as error:
-        raise NotCheckableError(str(error)) from error
+    return names_of(corpus.folder)
 
 
 @Rule(10, EARLIER_MODELS, SEEN, TRAINED, NOT_LISTED, FROM_ELSEWHERE, NO_LIST)
@@ -59,13 +56,13 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def judge_origin(job: JobEvidence) -> Origin:
-    """Return what is known of the parts of a model that come from elsewhere; near-duplicates have a separate rule."""
+    """Return what is known about the pretrained parts of a model; near-duplicates have a separate rule."""
     parameters = job.written.parameters if job.written else {}
     return judge_record({**job.record, "near_duplicates": 0}, parameters)
 
 
 def _check_origin(job: JobEvidence, findings: Findings) -> None:
-    """Note what the parts of a model that come from elsewhere were trained on; `NotCheckableError`: it is unknown of one."""
+    """Add what the pretrained parts of a model were trained on; raise a `NotCheckableError` if this is unknown for a part."""
     origin = judge_origin(job)
     if origin.state == "unknown" and not origin.vouched:
         raise NotCheckableError(explain(origin))

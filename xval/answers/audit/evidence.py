@@ -41,10 +41,10 @@ class NotCheckableError(Exception):
 
 @dataclass(frozen=True)
 class JobEvidence:
-    """A finished job; what it is asked for and cannot be read raises a `NotCheckableError`.
+    """A finished job. Attributes and methods raise a `NotCheckableError` if a file cannot be read.
 
     Attributes:
-        folder: Of the fold.
+        folder: Folder of the fold.
         record: The content of record.json.
         scores: The content of scores.parquet.
         written: The settings.json of its instance; None: damaged.
@@ -72,12 +72,12 @@ class JobEvidence:
 
     @property
     def model_path(self) -> Path:
-        """The file of its model, whose ending tells the kind."""
+        """The file of its model, whose ending shows the kind."""
         return self.folder / (ESTIMATOR_NAME if self.is_estimator else ENSEMBLE_NAME if self.is_ensemble else KERAS_NAME)
 
     @property
     def is_estimator(self) -> bool:
-        """Whether it fitted an estimator of scikit-learn instead of training a network."""
+        """Whether it fitted a scikit-learn estimator instead of training a network."""
         return "models" in self.record
 
     @property
@@ -95,7 +95,7 @@ class JobEvidence:
         return self.written.settings
 
     def chosen_clips(self, corpus_folder: Path) -> Clips:
-        """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count."""
+        """Return the clips that the conditions of its instance choose, by side; all clips of a side that is missing count."""
         try:
             return read_clips_of(self.settings, corpus_folder)
         except (CorpusError, SettingsError) as error:
@@ -109,7 +109,7 @@ class JobEvidence:
             raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
     def provenance(self) -> Provenance:
-        """Return what trained its model, with a description that can be read."""
+        """Return what its model was trained on; its model.json is readable."""
         provenance = Provenance(self.model_path)
         try:
             _ = provenance.described
@@ -124,13 +124,13 @@ class JobEvidence:
         return self.provenance().described
 
     def predictions(self) -> pd.DataFrame:
-        """Return item, clip, start_s, side and, if there is one, row of predictions.parquet."""
+        """Return the columns item, clip, start_s, side and, if there is one, row of predictions.parquet."""
         with self._reading_predictions() as table:
             predictions: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
             return predictions
 
     def predictions_hash(self) -> bytes:
-        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same."""
+        """Return the SHA-256 of the table of `predictions`; jobs that test the same clips have the same hash."""
         with self._reading_predictions() as table, pa.BufferOutputStream() as content:
             with pa.ipc.new_stream(content, table.schema) as stream:
                 stream.write_table(table)
@@ -149,17 +149,17 @@ class JobEvidence:
 
 
 class Evidence:
-    """The files of an experiment; what it is asked for and cannot be read raises a `NotCheckableError`.
+    """The files of an experiment. Attributes and methods raise a `NotCheckableError` if a file cannot be read.
 
     Args:
-        folder: Of the experiment.
-        data_folder: The folder of corpora; None: that of the settings.
+        folder: Folder of the experiment.
+        data_folder: The folder of corpora; None: the data_folder of the settings.
         with_checksums: Compare the checksums of feature stores.
         instances: Read only these; None: all.
 
     Attributes:
         numbers: The instances that are read.
-        instances: The readable settings.json, by instance.
+        instances: The settings.json files that can be read, by instance.
         jobs: The finished jobs with a readable record.
         damage: The files that cannot be read, a line each.
     """
@@ -233,7 +233,7 @@ class Evidence:
 
     @property
     def corpus(self) -> Corpus:
-        """The corpus that the folds were made from; not one that has been prepared again with another content."""
+        """The corpus that the folds were made from; `NotCheckableError` if it was prepared again with different content."""
         corpus = self.written_corpus
         if isinstance(corpus, NotCheckableError):
             raise corpus
@@ -242,7 +242,7 @@ class Evidence:
         return corpus
 
     def store(self, job: JobEvidence) -> FeatureStore:
-        """Return the feature store of a job; not one that was made of another corpus."""
+        """Return the feature store of a job; `NotCheckableError` if it was made from another corpus."""
         folder = self.corpus.folder / "features" / Path(job.record["store"]).name
         if folder not in self._stores:
             self._stores[folder] = self._open_store(folder)
@@ -252,7 +252,7 @@ class Evidence:
         return store
 
     def predictions_hash(self, job: JobEvidence) -> bytes:
-        """Return the hash of the predictions of a job, which are read once."""
+        """Return the hash of the predictions of a job, which are read only once."""
         if job.key not in self._hashes:
             self._hashes[job.key] = job.predictions_hash()
         return self._hashes[job.key]

@@ -1,4 +1,4 @@
-"""The rule that the files which the other rules check are complete and can be read."""
+"""The rule that the files of all other rules are complete and can be read."""
 
 import os
 from contextlib import suppress
@@ -47,7 +47,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
-    """Return which files of a finished fold are missing or damaged."""
+    """Return the missing and damaged files of a finished fold."""
     history = ["history.csv"] if "best_epoch" in job.record else []
     needed = [job.model_path.name, *history, *_audio_hashes(job, evidence), *job.record.get("model_sha256", ())]
     missing = [file_name for file_name in dict.fromkeys(needed) if not (job.folder / file_name).is_file()]
@@ -72,7 +72,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
 
 
 def _replaced_models(job: JobEvidence) -> list[str]:
-    """Return that a model which a fold started from, combines or has its features from is another one now."""
+    """Return a fault for each replaced model that a fold started from, combines or computed its features with."""
     try:
         settings = job.settings
         return [OTHER_MODEL.fill(place=name_model(settings)).message] if has_changed(job.record, settings) else []
@@ -83,7 +83,7 @@ def _replaced_models(job: JobEvidence) -> list[str]:
 
 
 def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
-    """Return the file of audio hashes that a fold must have, where the corpus has hashes and no earlier model is used."""
+    """Return the file of audio hashes that a fold must have if the corpus has hashes and no earlier model is used."""
     with suppress(NotCheckableError):
         settings, hashes = job.settings, evidence.corpus.index["audio_hash"].fillna("")
         uses_models = job.is_ensemble or settings.start_model or settings.embedding_model or job.record.get("models")
@@ -92,7 +92,7 @@ def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
 
 
 def _faults_of_description(job: JobEvidence, evidence: Evidence, described: ModelDescription) -> list[str]:
-    """Return what of a model.json does not go with the record, the settings of its instance or its feature store."""
+    """Return where a model.json contradicts the record, the settings of its instance or its feature store."""
     if not job.is_estimator and not job.is_ensemble:
         find_architecture(job.model_path, described.architecture)
     faults: list[str] = []

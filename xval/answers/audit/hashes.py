@@ -1,4 +1,4 @@
-"""The rules that folds, corpus, settings and code are those that the records were made with.
+"""The rules that folds, corpus, settings and code are the ones that the records were made with.
 
 Hashes are computed again.
 """
@@ -6,7 +6,7 @@ Hashes are computed again.
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import NOT_CHECKABLE, NOTE, WARNING, Findings
 from xval.base.code_hash import find_changed_copies
-from xval.base.errors import CorpusError, SettingsError
+from xval.base.errors import SettingsError
 from xval.base.findings import Finding, Rule
 from xval.base.user_code.modules import looking_in
 from xval.results.identity import JobIdentity
@@ -22,7 +22,7 @@ def _check_folds(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         plan = evidence.folds.plan
         written, computed = evidence.folds.hash, plan.hash
-        if (written, evidence.folds.deal_hashes) != (computed, plan.deal_hashes):
+        if (written, evidence.folds.repeat_hashes) != (computed, plan.repeat_hashes):
             findings.add(EDITED_FOLDS.fill(computed=computed, written=written))
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -45,10 +45,7 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
         wanted = evidence.folds.plan.index_hash
         if corpus.index_hash != wanted:
             findings.add(OTHER_INDEX.fill(folder=corpus.folder, index=corpus.index_hash, wanted=wanted))
-        try:
-            computed = corpus.compute_hash()
-        except CorpusError as error:
-            raise NotCheckableError(str(error)) from error
+        computed = corpus.compute_hash()
         if computed != corpus.index_hash:
             findings.add(EDITED_INDEX.fill(folder=corpus.folder, computed=computed, index=corpus.index_hash))
 
@@ -103,7 +100,7 @@ def _check_code(evidence: Evidence, findings: Findings) -> None:
 
 
 def _own_changes(job: JobEvidence) -> str:
-    """Return what of the user's own code has changed since a job ran."""
+    """Return the changes of the user's own code since a job ran."""
     ran, written = job.record.get("own_code"), job.written
     if ran == {}:
         return ""

@@ -1,4 +1,4 @@
-"""The rules that no audio is on two sides of a fold: by the hashes and segments of the corpus, and by what models have seen.
+"""The rules that no audio is on two sides of a fold, by the hashes and segments of the corpus and the audio that models saw.
 
 Augmented copies have a separate rule.
 """
@@ -16,7 +16,7 @@ from xval.answers.audit.earlier_models import judge_origin
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import DAMAGED, NOT_CHECKABLE, WARNING, Findings, quoted
 from xval.answers.pretrained import clause
-from xval.base.errors import CorpusError, ResultsError
+from xval.base.errors import ResultsError
 from xval.base.findings import Finding, Rule
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
@@ -38,7 +38,7 @@ ARRAYS = Finding(
 
 
 def find_shared(evidence: Evidence, *, copies: bool) -> list[Finding]:
-    """Return the clips of each fold that share audio across its sides: augmented copies of one clip, or all others."""
+    """Return the clips of each fold whose audio is on several sides: augmented copies of one clip, or all other clips."""
     index, folds = evidence.corpus.index, evidence.folds.plan.folds
     faults = []
     for what, group in find_shared_audio(index):
@@ -55,7 +55,7 @@ def find_shared(evidence: Evidence, *, copies: bool) -> list[Finding]:
 
 
 def _files_on_two_sides(evidence: Evidence) -> Iterator[Finding]:
-    """Yield the files of the corpus of which a fold has segments on two sides, under several items."""
+    """Yield the files of the corpus whose segments have several items and are on two sides of a fold."""
     for group in find_shared_files(evidence.corpus.index):
         items = set(group["item"])
         for fold in evidence.folds.plan.folds:
@@ -105,10 +105,7 @@ NOT_SEARCHED = Finding(
 def _check_near(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.corpus
-        try:
-            pairs = read_across_items(corpus.folder, corpus.index_hash)
-        except CorpusError as error:
-            raise NotCheckableError(str(error)) from error
+        pairs = read_across_items(corpus.folder, corpus.index_hash)
         if pairs is None:
             raise NotCheckableError((ARRAYS_NOT_SEARCHED if corpus.is_custom else NOT_SEARCHED).message)
         tested_of: dict[int, set[str]] = {}
@@ -120,7 +117,7 @@ def _check_near(evidence: Evidence, findings: Findings) -> None:
 
 
 def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
-    """Yield what jobs use of their folds, with the clips that count by side; all of a fold that no job has finished."""
+    """Yield the part of each fold that jobs use, with the chosen clips by side; the whole fold if no job has finished it."""
     uses: dict[tuple[object, ...], tuple[Fold, Clips]] = {}
     for job in evidence.jobs:
         sides, clips = job.sides, job.chosen_clips(evidence.corpus.folder)
@@ -175,9 +172,9 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
 def _other_versions(
     job: JobEvidence, provenance: Provenance, evidence: Evidence, known: dict[tuple[object, ...], list[Finding]]
 ) -> list[Finding]:
-    """Return which tested clips a model, or one that it was made from, has seen in another encoding or at another level.
+    """Return the tested clips that a model, or one that it was made from, has seen in another encoding or at another level.
 
-    Fingerprints are compared once for all models that have seen the same elsewhere, and are tested by the same items.
+    Fingerprints are compared once for all models that have seen the same other audio and are tested on the same items.
     """
     index = evidence.corpus.index
     has_hash = index["audio_hash"].fillna("") != ""
@@ -192,10 +189,7 @@ def _other_versions(
     prints = None if provenance.fingerprints is None else provenance.fingerprints.of(elsewhere)
     key = elsewhere.tobytes(), None if prints is None else prints.tobytes(), job.sides["test"], chosen
     if key not in known:
-        try:
-            alike = provenance.other_versions(tested, elsewhere, evidence.corpus.folder)
-        except CorpusError as error:
-            raise NotCheckableError(str(error)) from error
+        alike = provenance.other_versions(tested, elsewhere, evidence.corpus.folder)
         if isinstance(alike, str):
             raise NotCheckableError(alike)
         clips = tested["clip"][alike]
@@ -210,7 +204,7 @@ def _faults_of_seen(
     sides: Mapping[str, Collection[str]],
     held_out: Collection[str],
 ) -> list[Finding]:
-    """Return what is wrong with the lists of audio that a model has seen and was trained on; none of it may be `held_out`."""
+    """Return the faults of the lists of audio that a model has seen and was trained on; no item of `held_out` may occur."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
     is_seen, has_trained = np.isin(hashes, seen), np.isin(hashes, trained)

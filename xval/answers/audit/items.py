@@ -1,4 +1,4 @@
-"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each repeat, and no single clip."""
+"""The rules on items: one side per fold, the side of folds.json, one test per repeat, more than one clip, no shared column."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -64,14 +64,11 @@ def _part(evidence: Evidence, job: JobEvidence) -> Fold:
     """Return the part of its fold that the settings of a job choose."""
     corpus = evidence.corpus
     planned_fold = next(fold for fold in evidence.folds.plan.folds if fold.number == job.record["fold"])
-    try:
-        return part_of_fold(planned_fold, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
-    except XvalError as error:
-        raise NotCheckableError(str(error)) from error
+    return part_of_fold(planned_fold, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
 
 
 def _overlaps(sides: Mapping[str, Collection[str]]) -> list[Finding]:
-    """Return what each pair of sides shares."""
+    """Return the items that two sides share, for each pair of sides."""
     shared = {(side, other_side): set(sides[side]) & set(sides[other_side]) for side, other_side in combinations(SIDES, 2)}
     return [
         ON_TWO_SIDES.fill(items=quoted(items), side=side, other_side=other_side)
@@ -81,7 +78,7 @@ def _overlaps(sides: Mapping[str, Collection[str]]) -> list[Finding]:
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[Finding]:
-    """Return which items a repeat does not test exactly once; a single split need not."""
+    """Return the items that a repeat does not test exactly once; a single split may leave items untested."""
     strategy = str(plan.settings.get("fold_strategy"))
     may_be_single = strategy in ("holdout", "predefined") or is_dotted(strategy)
     if may_be_single and len(plan.folds) == 1:

@@ -1,4 +1,4 @@
-"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now."""
+"""The rule that the predictions and models of the members of an ensemble have not changed since it was made."""
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import NOT_CHECKABLE, NOTE, Findings

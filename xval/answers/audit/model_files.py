@@ -1,4 +1,4 @@
-"""The rule that no model file, also of the final models, was changed since its job wrote it, by its SHA-256."""
+"""The rule that model files, including final models, still have the SHA-256 with which their job wrote them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +37,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _faults(folder: Path, record: Mapping[str, Any] | None, *, is_final: bool = False) -> Iterator[Finding]:
-    """Yield which files of a model are others than its job wrote, or missing; of folds another rule names these."""
+    """Yield the changed and the missing files of a model; another rule names the missing files of folds."""
     if record is None:
         raise NotCheckableError(NO_RECORD.message)
     try:

@@ -1,7 +1,7 @@
-"""The rule that each saved model normalises only by the statistics of its training items, features and targets.
+"""The rule that each saved model normalises features and targets only by the statistics of its training items.
 
-The statistics of the saved model are compared with those that are computed again from the sums, or the targets, that the
-feature store has for each item.
+The statistics are computed again from the sums or targets that the feature store has for each item, and compared with those of
+the saved model. feature store has for each item.
 """
 
 from collections.abc import Callable, Collection
@@ -14,7 +14,6 @@ from preprocessing.store.waveforms import waveform_moments
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.saved_scaling import Scaling, read_scaling, read_target_scaling
 from xval.answers.audit.verdict import NOT_CHECKABLE, NOTE, Findings
-from xval.base.errors import CorpusError
 from xval.base.findings import Finding, Rule
 from xval.data.target_scaling import target_scaling
 
@@ -85,7 +84,7 @@ def _note(job: JobEvidence, note: Finding) -> Finding:
 
 
 def _target_fault(job: JobEvidence, evidence: Evidence) -> Finding | None:
-    """Return what is wrong with the scale of the numbers that a model predicts."""
+    """Return a fault of the scale of the numbers that a model predicts; None: it is right."""
     saved = read_target_scaling(job.model_path)
     if (saved is not None) is not job.settings.scales_targets:
         return TARGET_SCALE.fill(target_scaling=job.settings.target_scaling, is_missing=saved is None)
@@ -101,9 +100,9 @@ def _target_fault(job: JobEvidence, evidence: Evidence) -> Finding | None:
 
 
 def _feature_fault(job: JobEvidence, evidence: Evidence) -> Finding | None:
-    """Return what is wrong with the statistics by which a model normalises features.
+    """Return a fault of the statistics by which a model normalises features; None: they are right.
 
-    Not checkable where the training items have the statistics of all items.
+    Raises a `NotCheckableError` if the training items have the same statistics as all items.
     """
     normalization, saved = job.settings.normalization, read_scaling(job.model_path)
     if (saved is None) is not (normalization in _WITHOUT_STATISTICS):
@@ -122,7 +121,7 @@ def _feature_fault(job: JobEvidence, evidence: Evidence) -> Finding | None:
 
 
 def _sides(job: JobEvidence, store: FeatureStore) -> dict[str, set[str]]:
-    """Return the items of each side that a store has; not checkable where it has none of the training items."""
+    """Return the items of each side that a store has; `NotCheckableError` if it has no training item."""
     sides = {side: set(items) & set(store.items) for side, items in job.sides.items()}
     if not sides["training"]:
         raise NotCheckableError(NO_ITEMS.message)
@@ -136,13 +135,13 @@ def _fault(
     store: FeatureStore,
     what: str,
 ) -> Finding | None:
-    """Return what is wrong with the statistics of a model.
+    """Return a fault of the statistics of a model; None: they are those of its training items.
 
     Args:
-        saved: Of the model.
-        scaling: Returns those of some items, or of some of their clips.
-        job: Its items trained the model.
-        store: Of the job.
+        saved: The statistics of the saved model.
+        scaling: Returns the statistics of some items, or of some of their clips.
+        job: The job that trained the model.
+        store: The feature store of the job.
         what: Name of the statistics in messages.
     """
     sides = _sides(job, store)
@@ -166,12 +165,9 @@ def _fault(
 
 
 def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> Moments:
-    try:
-        if store.is_waveform:
-            return waveform_moments(store, job.feature_settings(), items, clips)
-        return store.moments(items, clips, settings=job.feature_settings())
-    except CorpusError as error:
-        raise NotCheckableError(str(error)) from error
+    if store.is_waveform:
+        return waveform_moments(store, job.feature_settings(), items, clips)
+    return store.moments(items, clips, settings=job.feature_settings())
 
 
 def _are_equal(saved: Scaling, wanted: Scaling) -> bool:

@@ -1,8 +1,9 @@
-"""Read, for the audit, by which mean and variance a saved model normalises features and scales the numbers that it predicts.
+"""Read the mean and variance by which a saved model normalises features and scales the numbers that it predicts.
 
-A .keras file is a zip of JSON and HDF5, and need not be trusted: nothing is built or executed, keras_file.py checks the
-archive, and of HDF5 only plain numbers in the file itself are read. Keras keeps the weights of the layers of one class in
-groups named after it, numbered in the order of the layers.
+A .keras file is a zip archive of JSON and HDF5, and it may come from anyone: no layer is built and no code is executed,
+keras_file.py checks the archive, and only plain numbers in the HDF5 file itself are read. archive, and of HDF5 only plain
+numbers in the file itself are read. Keras keeps the weights of the layers of one class in groups named after it, numbered in
+the order of the layers.
 """
 
 import json
@@ -41,7 +42,8 @@ def read_scaling(path: Path) -> Scaling | None:
 def read_target_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``target_scaling`` of a .keras file, each float64 (n_outputs,).
 
-    None: the model has no such layer. Not checkable where the layer does more than multiply by a deviation and add a mean.
+    None: the model has no such layer. Raises a `NotCheckableError` if the layer does more than multiply by a standard deviation
+    and add a mean.
     """
     weights = _read_layer(path, "target_scaling", n_weights=4)
     if weights is None:
@@ -100,7 +102,7 @@ def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[n
 
 
 def _read_numbers(group: Any, name: str) -> NDArray[np.float64]:
-    """Return a short array of numbers that is in the file itself."""
+    """Return a short array of numbers that the file itself holds."""
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
     dataset: Any = group[name] if is_inside else None
     is_plain = isinstance(dataset, h5py.Dataset) and not (dataset.external or dataset.is_virtual or dataset.chunks)

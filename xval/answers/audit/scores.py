@@ -1,7 +1,7 @@
-"""The rule that scores are those of the predictions: a record may have been edited, or its predictions replaced.
+"""The rule that scores follow from the predictions: a record may have been edited, or its predictions replaced.
 
-The main metrics of each task, of examples, clips and items, and the confusion matrix are computed again from
-predictions.parquet; the folds that the scores over items are of have to be there.
+The main metrics of examples, clips and items, and the confusion matrix, are computed again from predictions.parquet. The folds
+behind the scores over items must exist. predictions.parquet; the folds that the scores over items are of have to be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +59,7 @@ def _check_scores(evidence: Evidence, findings: Findings) -> None:
 
 
 def _differing(job: JobEvidence) -> Iterator[tuple[Finding, dict[str, object]]]:
-    """Yield the scores of a record that its predictions do not give, and what they give."""
+    """Yield the scores of a record that differ from those of its predictions, with both values."""
     record, scores, task = job.record, job.scores, job.settings.task
     main = {*task.main_metrics, task.item_metric}.intersection(metrics.metric_names(task.name)) - {*task.relative_metrics}
     chosen = {name: metrics.find(task.name, name) for name in sorted(main)}

@@ -1,4 +1,4 @@
-"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them."""
+"""The rules on seeds: a job has the seed that follows from the settings, and no seed of a fold is a copy of another one."""
 
 import hashlib
 

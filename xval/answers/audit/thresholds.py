@@ -1,4 +1,4 @@
-"""The rule on what only validation clips choose after training: thresholds of several labels, the temperature of a network.
+"""The rule that thresholds of labels and the temperature of a network are those that the validation clips choose.
 
 Both are computed again from the stored predictions of the validation clips.
 """
@@ -65,7 +65,7 @@ def _check_temperature(job: JobEvidence, findings: Findings) -> None:
 
 
 def _validation(job: JobEvidence, averaging: Any) -> TestedExamples:
-    """Return the validation examples of a job, or its clips."""
+    """Return the validation examples or clips of a job."""
     try:
         paths = {job.key.fold: job.folder / "predictions.parquet"}
         return read_examples(job.settings.task, paths, job.record["class_names"], averaging, "validation")

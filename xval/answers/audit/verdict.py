@@ -1,4 +1,4 @@
-"""What a rule of the audit finds, and its verdict; it is never ok if nothing was checked."""
+"""The findings of a rule of the audit, and its verdict, which is never ok if nothing was checked."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from xval.answers.audit.evidence import NotCheckableError
-from xval.base.errors import ResultsError, first_of
+from xval.base.errors import XvalError, first_of
 from xval.base.findings import Finding, Rule
 
 _MOST_QUOTED = 5
 VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
 
 FAULT, DAMAGED, NOT_CHECKABLE, WARNING, NOTE = "", "damaged", "not checkable", "warning", "note"
-"""Levels of what is found: it breaks the rule; a file is damaged, cut short or lost, so that it is not known whether what the
-rule says is broken; it could not be checked; the user should know it; or it says why there was nothing to check."""
+"""Levels of findings: it breaks the rule; a file is damaged, cut short or lost, so that the rule may be broken; it could not
+be checked; the user should know it; or it says why there was nothing to check."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class AuditVerdict:
     """The result of a rule.
 
     Attributes:
-        statement: What the rule says.
+        statement: The rule, in a sentence.
         n_checked: Number of folds (or other things) that were checked.
-        findings: What was found, each of one of the levels above.
+        findings: The findings, each with one of the levels above.
     """
 
     rule: str
@@ -34,7 +34,7 @@ class AuditVerdict:
 
     @property
     def state(self) -> VerdictState:
-        """FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning, ok: it holds."""
+        """FAILED: the rule is broken; not checkable: one part is, and the rest holds; warning, ok: the rule holds."""
         if self.faults:
             return "FAILED"
         if self.not_checkable:
@@ -43,7 +43,7 @@ class AuditVerdict:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What breaks it, with names."""
+        """What breaks the rule, with names."""
         return self._texts(FAULT, DAMAGED)
 
     @property
@@ -65,19 +65,19 @@ class AuditVerdict:
         return tuple(dict.fromkeys(finding.message for finding in self.findings if finding.level in levels))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, which JSON can hold."""
+        """Return the verdict as plain values for JSON."""
         names = ("rule", "statement", "state", "n_checked", "faults", "not_checkable", "warnings", "notes")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass
 class Findings:
-    """What one rule has found so far.
+    """The findings of one rule so far.
 
     Attributes:
-        found: All of it, but for what could not be checked.
-        not_checkable: The names of what could not be checked, by the reason.
-        n_checked: As of `AuditVerdict`.
+        found: All findings except what could not be checked.
+        not_checkable: For each reason, the names of what could not be checked.
+        n_checked: As in `AuditVerdict`.
     """
 
     found: list[Finding] = field(default_factory=list)
@@ -86,20 +86,20 @@ class Findings:
 
     @contextmanager
     def looking_at(self, what: str) -> Iterator[None]:
-        """Count something that is checked; if the block finds it not checkable or damaged, its name is noted instead."""
+        """Count one thing as checked; if the block raises an error of xval, note its name and the error as not checkable."""
         try:
             yield
-        except (NotCheckableError, ResultsError) as error:
+        except (NotCheckableError, XvalError) as error:
             self.not_checkable.setdefault(str(error), []).append(what)
         else:
             self.n_checked += 1
 
     def add(self, *found: Finding, what: str = "") -> None:
-        """Add what was found of something that is checked, by its name; empty: the messages name it."""
+        """Add findings on the checked thing `what`, whose name begins each message; empty: the messages name it."""
         self.found += [replace(finding, message=f"{what}: {finding.message}") if what else finding for finding in found]
 
     def verdict(self, rule: Rule) -> AuditVerdict:
-        """Return the verdict, whose state is that of the weightiest finding."""
+        """Return the verdict, whose state is that of the most serious finding."""
         not_checkable = [
             ": ".join(filter(None, (first_of(what, _MOST_QUOTED, "; "), reason))) for reason, what in self.not_checkable.items()
         ]
@@ -110,5 +110,5 @@ class Findings:
 
 
 def quoted(names: Collection[str]) -> str:
-    """Return the first few names in quotes, and how many more there are."""
+    """Return the first few names in quotes and the number of further names."""
     return first_of((f"'{name}'" for name in sorted(names)), _MOST_QUOTED)

@@ -1,1 +1,1 @@
-"""Compare instances of finished experiments with a baseline, on the same folds: reading, computing, wording."""
+"""Compare instances of finished experiments with a baseline, on the same folds: read, compute and describe."""

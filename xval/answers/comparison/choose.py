@@ -65,10 +65,10 @@ def compare_instances(
         rope: Half of the region of practical equivalence, in the unit of the metric.
 
     Raises:
-        ResultsError: An experiment, an instance or a finished fold is missing or damaged; the corpora, the tasks or what the
-            metric measures differ; instances differ only in the seed.
-        SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
-            negative.
+        ResultsError: An experiment, an instance or a finished fold is missing or damaged; corpora, tasks or the side that the
+            metric is measured on differ; instances differ only in the seed.
+        SettingsError: A name is not that of an instance, fewer than two instances are named, the metric is unknown, or the ROPE
+            is negative.
     """
     if not isinstance(rope, int | float):
         raise SettingsError(f"rope={rope!r}: expected a number from 0, in the unit of the metric.")
@@ -84,7 +84,7 @@ def compare_instances(
 
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
-    """Return the experiment that a comparison is at home in, and the instances of it that ``path:1-3`` names."""
+    """Return the experiment that a comparison belongs to, and its instances that ``path:1-3`` names."""
     path, which = _split(str(folder))
     if path is None or which is None:
         home, numbers = find_each(folder)
@@ -104,18 +104,18 @@ def _split(name: str) -> tuple[str | None, str | None]:
 def compare_with(
     first: InstanceResults, others: Sequence[InstanceResults], *, metric: str | None = None, rope: float = ROPE
 ) -> Comparison:
-    """Compare instances that are read already with one of them, or with a `NestedInstance`.
+    """Compare instances that were read before with one of them, or with a `NestedInstance`.
 
     The differences are those of the others minus the first; each `Pair` has difference, interval, p_holm, verdict and claim.
 
     Args:
         first: The baseline, such as the selected instance.
-        others: Of the same experiment; the first is left out.
-        metric: As of `compare_instances`.
-        rope: As of `compare_instances`.
+        others: Instances of the same experiment; `first` is skipped.
+        metric: As for `compare_instances`.
+        rope: As for `compare_instances`.
 
     Raises:
-        ResultsError: As of `compare_instances`.
+        ResultsError: As for `compare_instances`.
         SettingsError: The metric is unknown.
     """
     chosen = {name_of(instance): instance for instance in (first, *others)}
@@ -123,16 +123,16 @@ def compare_with(
 
 
 def compare_each(instances: Sequence[InstanceResults], *, selected: int | None = None) -> list[Comparison]:
-    """Compare instances of an experiment, that are read already, with each of them as the baseline, in their order.
+    """Compare instances of an experiment that were read before; each of them in turn is the baseline.
 
-    `selected` is the number of that which validation selects, which is said.
+    `selected` is the number of the instance that validation selects; the comparisons name it.
     """
     chosen = {name_of(instance): instance for instance in instances}
     return _compare(chosen, [None if instance.number == selected else name_of(instance) for instance in instances], None, ROPE)
 
 
 def name_of(instance: InstanceResults) -> str:
-    """Return what an instance is called within its experiment: its number, or ``nested``."""
+    """Return the name of an instance within its experiment: its number, or ``nested``."""
     return "nested" if isinstance(instance, NestedInstance) else str(instance.number)
 
 
@@ -203,7 +203,7 @@ def _compare(
 
 
 def _next_step(comparison: Comparison, chosen: Chosen) -> str:
-    """Return what would show a difference to those that are undecided; empty: all are decided."""
+    """Return how to show a difference between undecided pairs; empty: all are decided."""
     groups = [group for group in _copies(chosen) if comparison.baseline in map(str, group)]
     same = [str(number) for group in groups for number in group]
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
@@ -237,7 +237,7 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
 
 
 def _copies(chosen: Chosen) -> list[tuple[int, ...]]:
-    """Return the groups of numbers of this experiment that have the same settings."""
+    """Return groups of instances of this experiment with the same settings, by number."""
     own = {int(name): instance.parameters for name, instance in chosen.items() if name.isdecimal()}
     return copies(own)
 
@@ -271,7 +271,7 @@ def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
 
 
 def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> Chosen:
-    """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
+    """Return the instances, each once, the baseline first if there is one; raise an error for fewer than two."""
     experiments = {home.path.resolve(): home}
     wanted: dict[tuple[Path, str], None] = {}
 
@@ -334,7 +334,7 @@ def _one_seed_each(chosen: Chosen, names: Sequence[int | str], baseline: int | s
 
 
 def _describe_other(only: InstanceResults) -> str:
-    """Return which command compares an instance that was named alone; empty: its experiment has no other."""
+    """Return the command that compares a single named instance with others; empty: its experiment has no other."""
     path = quote(str(only.experiment.path))
     methods = first_of_method(
         {number: open_results(only.experiment).settings(number).parameters for number in only.experiment.instances()}
@@ -361,7 +361,7 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
 
 
 def _over_items(instance: InstanceResults) -> InstanceResults:
-    """Return an instance with its scores over items, where it has been read without them and they can be known."""
+    """Return an instance with its scores over items, computed where they are missing and can be computed."""
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
     known = over_items_of(instance, [])  # of what cannot be read folds are compared
@@ -379,7 +379,7 @@ def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranki
 
 
 def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tuple[str, ...]:
-    """Return what choosing reaches, where the instance is compared that validation selects among all of the experiment."""
+    """Return the nested score in words if the compared instances include the one that validation selects among all."""
     done = [instance for instance in read_instances(home, home.instances()) if instance.folds]
     ranking = rank_instances(done) if done else None
     if ranking is None or str(ranking.selected) not in chosen or "nested" in chosen:
@@ -395,7 +395,7 @@ def _names(chosen: Chosen) -> dict[str, str]:
 
 
 def _numbered(chosen: Chosen) -> list[InstanceResults]:
-    """Return the instances, each under its place among the chosen as number: experiments have the same numbers."""
+    """Return the instances, numbered by their place among the chosen, because experiments share numbers."""
     return [
         replace(instance, written=instance.written.model_copy(update={"instance": place}))
         for place, instance in enumerate(chosen.values())

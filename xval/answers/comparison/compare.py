@@ -1,10 +1,10 @@
-"""Compare instances with a baseline on the folds that they share: tests, intervals, and which differences could be found.
+"""Compare instances with a baseline on the folds that they share: tests, intervals, and the differences that could be found.
 
-Items are the unit: no test takes clips as units. The scores that are compared are those that tables show with their
-intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
-between training runs where there are several (`item_difference`). Scores that are not known of items, as losses, are tested
-by the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the
-family "all against the baseline"; each interval is the usual one, of its own comparison.
+Items are the unit: no test takes clips as units. The scores that are compared are those that tables show with their intervals,
+means over items or pooled over all that was tested, and their difference is tested over items, with the variance between
+training runs where there are several (`item_difference`). Scores that have no values for items, such as losses, are tested by
+the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the family
+"all against the baseline"; each interval is the usual one, of its own comparison.
 """
 
 import math
@@ -47,11 +47,11 @@ def compare(
     """Compare each instance with the baseline on the folds in which both have a score.
 
     Args:
-        instances: Without the baseline.
+        instances: The instances without the baseline.
         baseline: What all of them are compared with.
-        metric: Its name.
-        score: What is compared, in words.
-        higher_is_better: Of the metric.
+        metric: Name of the metric.
+        score: Name of the compared score in words.
+        higher_is_better: Whether a higher value of the metric is better.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
         baseline_reason: Why it is the baseline, in words.
         bounds: Least and largest possible score, with inf for none; None: any score is possible.
@@ -91,7 +91,7 @@ def compare(
 
 
 def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
-    """Return the pair, with p values that are not adjusted yet; None: no fold in common, or no item where the folds differ."""
+    """Return the pair with unadjusted p values; None: no common fold or, where the folds differ, no common item."""
     has_same_folds = _has_same_folds(instance, baseline)
     folds, values = (_share_folds if has_same_folds else _share_items)(instance, baseline)
     if not folds:
@@ -170,9 +170,9 @@ def _has_same_folds(instance: Competitor, baseline: Competitor) -> bool:
 
 
 def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:
-    """Return the folds to compare two on, and what both have of their items; None: folds are compared.
+    """Return the folds on which to compare two instances, and both of their item values; None: compare folds.
 
-    These are the folds that both have finished or, where that is not known of items, those in which both are defined.
+    These are the folds that both have finished or, without item values, the folds in which both scores are defined.
     """
     finished = frozenset(instance.instance.folds.keys() & baseline.instance.folds.keys())
     defined = frozenset(finished & instance.by_fold.keys() & baseline.by_fold.keys())
@@ -184,9 +184,9 @@ def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 
 def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, other: ItemValues) -> _Both:
-    """Return both in the same training runs: where they have other numbers of seeds, repeats are compared, or means over runs.
+    """Return both values in the same training runs; if the numbers of seeds differ, as means over seeds or over all runs.
 
-    What draws nothing is fitted once in a repeat, and is the same with every seed.
+    A model without randomness is fitted once per repeat, and has the same values for each seed.
     """
     if own.runs != other.runs:
         own = own if has_randomness(instance.instance.parameters) else own.in_runs(other.runs)
@@ -197,7 +197,7 @@ def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, oth
 
 
 def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:
-    """Return the folds of the instance, and what two with other folds have of the items that both tested."""
+    """Return the folds of the instance, and the values of two instances with different folds for the items that both tested."""
     own, other = (of.item_values(frozenset(of.instance.folds)) if of.instance.folds else None for of in (instance, baseline))
     if own and other and own.of == other.of == "items":
         common = [item for item in own.items if item in other.items]
@@ -208,7 +208,7 @@ def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 
 def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collection[int]) -> str:
-    """Return the folds that are not compared, those with one reason together: ``folds 3-18 (missing)``; empty: none."""
+    """Return the folds that are not compared, grouped by reason: ``folds 3-18 (missing)``; empty: none."""
     competitors = {"": instance, f" in the baseline, {call_compared([baseline.name])}": baseline}
     reasons = {where: competitor.left_out for where, competitor in competitors.items()}
     every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)

@@ -1,4 +1,4 @@
-"""One test metric of an instance that is compared: by fold and seed, and by item."""
+"""A test metric of a compared instance, by fold and seed, and by item."""
 
 import math
 from collections import Counter
@@ -22,7 +22,7 @@ class Competitor:
     Attributes:
         name: What tables and sentences call the instance: ``3``, or ``results/demo/experiment_2:3`` of another experiment.
         instance: With its finished jobs.
-        metric: Of the test side; of clips where clips are cut into windows.
+        metric: A metric of the test side, computed for clips where clips are cut into windows.
         comment: Its name, as of `find_names`.
     """
 
@@ -49,7 +49,7 @@ class Competitor:
 
     @property
     def left_out(self) -> dict[int, str]:
-        """The folds without a score, and why: ``failed: ...``, ``missing``, ``undefined``."""
+        """The folds without a score, with the reason: ``failed: ...``, ``missing``, ``undefined``."""
         jobs = self.instance.not_done()
         reasons = {job["fold"]: f"failed: {job['error']}" if job["error"] else job["status"] for job in jobs}
         return reasons | {key.fold: f"{self.metric} is undefined" for key, value in self.values.items() if math.isnan(value)}
@@ -60,10 +60,10 @@ class Competitor:
         return is_random_split(self.instance.n_clips.values())
 
     def ratio(self, fold: int) -> float:
-        """Return the number of items that a fold tests, over that of the items that trained, without those that validated.
+        """Return the number of test items of a fold divided by its number of training items; validation items do not count.
 
         Raises:
-            ResultsError: No item has trained.
+            ResultsError: A fold has no training item.
         """
         items = self.instance.folds[fold]["items"]
         if not items["training"]:
@@ -72,7 +72,7 @@ class Competitor:
         return len(items["test"]) / len(items["training"])
 
     def n_repeats(self, folds: Collection[int]) -> set[int]:
-        """Return with how many seeds some folds were trained."""
+        """Return the number of seeds with which some folds were trained."""
         seeds = {(key.fold, self.instance.seed_of(key.repeat)) for key in self.instance.done if key.fold in folds}
         return set(Counter(fold for fold, _ in seeds).values())
 
@@ -82,17 +82,17 @@ class Competitor:
         return open_results(self.instance.experiment).folds.plan.folds_by_repeat
 
     def item_values(self, folds: frozenset[int]) -> ItemValues | None:
-        """Return the scores of the items that some folds test; None: they are not known, as of a loss."""
+        """Return the scores of the items that some folds test; None: not known, as for a loss."""
         if folds not in self._item_values:
             self._item_values[folds] = measure_items(self.instance, self.metric, folds)
         return self._item_values[folds]
 
 
 def test_metrics(instance: InstanceResults) -> list[str]:
-    """Return the names of the test metrics that some job has: of clips, and of examples where clips have none, as the loss."""
+    """Return the names of the test metrics of some job: those of clips, and those that only examples have, such as the loss."""
     return sorted({*instance.metrics("test"), *instance.metrics("clip_test")})
 
 
 def are_alike(fold_repeats: Iterable[Sequence[Fold]], others: Iterable[Sequence[Fold]]) -> bool:
-    """Return whether the repeats that both have are the same folds."""
+    """Return whether the repeats that both have use the same folds."""
     return all(own == other for own, other in zip(fold_repeats, others, strict=False))

@@ -1,7 +1,7 @@
 """A test metric of each item in each training run, for comparisons.
 
-A mean over items is read from the scores of the jobs. For a metric that is none, each item is left out in turn of all that was
-tested, which estimates.json keeps for the main metrics.
+A mean over items is read from the scores of the jobs. For a pooled metric, each item is left out in turn; estimates.json keeps
+these values for the main metrics.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,16 +28,16 @@ _AVERAGED: Run = frozenset(), 0
 
 
 class ItemValues(NamedTuple):
-    """A metric over items, in each training run: each seed of each repeat of the folds.
+    """A metric over items for each training run, which is one seed of one repeat of the folds.
 
     Attributes:
-        of: ``items``: the mean over items; ``pooled``: of all test examples together.
-        items: Their names; of more than 500 pooled ones, numbers of groups.
-        runs: Folds and repeat of each run; no fold: runs that are not distinguished.
+        of: ``items``: the metric is a mean over items; ``pooled``: it is computed from all test examples together.
+        items: The names of the items; the numbers of groups if more than 500 are pooled.
+        runs: Folds and repeat of each run; without folds: runs are not distinguished.
         scores: float64 (n_runs,).
-        values: float64 (n_items, n_runs), of each item; of pooled scores the pseudo-values of the jackknife.
-        weights: float64 (n_classes, n_items), examples of each item in each class that a pooled score is of; None: of a mean.
-        too_few: Why no error is known, such as ``only 2 items of class 'ill'``; the values are NaN then.
+        values: float64 (n_items, n_runs), the score of each item; for pooled scores the pseudo-values of the jackknife.
+        weights: float64 (n_classes, n_items), number of examples of each item in each class of a pooled score; None for a mean.
+        too_few: Why there is no standard error, such as ``only 2 items of class 'ill'``; the values are NaN then.
     """
 
     of: Basis
@@ -60,7 +60,7 @@ class ItemValues(NamedTuple):
         return by_repeat.by(dict.fromkeys(by_repeat.runs))
 
     def by(self, runs: Iterable[Run]) -> "ItemValues":
-        """Return the means over what belongs to each of these runs; where each is one, the values themselves."""
+        """Return the means over the runs that are equal to each of `runs`; the values themselves if each run is one of them."""
         merged = tuple(runs)
         if merged == self.runs:
             return self
@@ -69,19 +69,19 @@ class ItemValues(NamedTuple):
         return self._replace(runs=merged, scores=self.scores @ weights, values=self.values @ weights)
 
     def by_training(self) -> "ItemValues":
-        """Return the values in each training: each repeat, with its seeds averaged, or each seed of a single repeat.
+        """Return the values of each training: each repeat with its seeds averaged, or each seed of a single repeat.
 
-        The seeds of a repeat share its folds, and so whatever these bring by luck: see `group_runs`.
+        Seeds of a repeat are not independent, because they share its folds: see `group_runs`.
         """
         return self.by_fold_repeat() if len({folds for folds, _ in self.runs}) > 1 else self
 
     def minus(self, other: "ItemValues") -> "ItemValues":
-        """Return the differences to values of the same items in the same runs."""
+        """Return the differences from the values of the same items in the same runs."""
         return self._replace(scores=self.scores - other.scores, values=self.values - other.values)
 
     @property
     def seed_share(self) -> float:
-        """Which share of the variance between trainings comes from seeds; NaN: there is one seed, or they do not differ."""
+        """The share of the variance between trainings that seeds explain; NaN: there is one seed, or they do not differ."""
         repeat_scores: dict[frozenset[int], list[float]] = {}
         for (folds, _), score in zip(self.runs, self.scores.tolist(), strict=True):
             repeat_scores.setdefault(folds, []).append(score)
@@ -93,9 +93,9 @@ class ItemValues(NamedTuple):
         return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
     def in_runs(self, runs: Sequence[Run]) -> "ItemValues":
-        """Return the values in these runs, each that of the run with the same folds, whatever its seed.
+        """Return the values for these runs, each from the run with the same folds, whatever its seed.
 
-        Where the seeds of some folds differ, as those of a choice among instances may, these are the values themselves.
+        Where the seeds of some folds differ, as in a choice among instances, the values are returned unchanged.
         """
         places: dict[frozenset[int], int] = {}
         for place, (folds, _) in enumerate(self.runs):
@@ -114,7 +114,7 @@ class ItemValues(NamedTuple):
 
 
 def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]) -> ItemValues | None:
-    """Return a test metric of the items that some folds test; None: it is not known of items.
+    """Return a test metric of the items that some folds test; None: items have no value of it.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -146,7 +146,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
 
 
 def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:
-    """Return what was tested; nothing where a file is gone or there is too much of it."""
+    """Return the tested examples of each run; nothing if a file is missing or there are too many."""
     n_values = sum(instance.done[key]["n_examples"]["test"] for jobs in repeats for key in jobs.values())
     if n_values * max(1, len(next(iter(instance.folds.values())).get("class_names", []))) > MOST_VALUES:
         return []
@@ -158,7 +158,7 @@ def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey
 
 
 def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
-    """Return the values of items, as the records have them; where not all seeds are whole, the means over those of a repeat."""
+    """Return the recorded values of items; where a seed lacks folds, the means over the seeds of each repeat."""
     items = tuple(sorted(item_means(instance)))
     by_run: dict[Run, list[JobKey]] = {}
     for jobs in repeats:

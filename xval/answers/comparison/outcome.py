@@ -1,6 +1,6 @@
-"""What a comparison has found: a `Pair` for each instance, with the baseline; a `Comparison` of all of them.
+"""The result of a comparison: a `Pair` of each instance and the baseline, and a `Comparison` of all of them.
 
-They give a verdict, the differences that could have been found, and a table of all numbers.
+Both have a verdict, the differences that could have been found, and a table of all numbers.
 """
 
 import math
@@ -23,29 +23,29 @@ THESE_MODELS, THESE_FOLDS, THIS_TRAINING = "these models", "this way of training
 
 @dataclass(frozen=True)
 class Pair:
-    """An instance and the baseline, on the folds that both have.
+    """An instance and the baseline on the folds that both have.
 
     Attributes:
-        mean: Its score over these folds.
-        baseline_mean: That of the baseline over the same folds.
-        basis: What both are: a mean over ``items``; ``pooled``, of all test examples together; a mean over ``folds``.
+        mean: The score of the instance over these folds.
+        baseline_mean: The score of the baseline over the same folds.
+        basis: How both are computed: a mean over ``items``; ``pooled`` from all test examples; a mean over ``folds``.
         fold_differences: Instance minus baseline in each fold in which both are defined, averaged over repeats.
-        item_differences: Instance minus baseline for each item; of pooled scores its pseudo-values; empty where they are not
-            known.
-        n_items: Number of items that these folds test.
+        item_differences: Instance minus baseline for each item; for pooled scores, of its pseudo-values; empty where they are
+            not known.
+        n_items: Number of test items of these folds.
         n_folds: Number of these folds.
         has_same_folds: Whether the baseline was tested in the same folds; otherwise they share only items.
-        n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
+        n_repeats: The numbers of seeds per fold that occur in the two instances, sorted: (3,), or (1, 3).
         n_fold_repeats: How often an item is tested: the number of repeats, if no fold is excluded.
-        n_runs: Number of trainings that are distinguished: repeats, whose seeds are averaged, or the seeds of a single repeat.
-        seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
-        test: The difference with its error.
+        n_runs: Number of independent trainings: repeats, whose seeds are averaged, or the seeds of a single repeat.
+        seed_share: Share of the variance between trainings that seeds explain; NaN: not measured.
+        test: The difference with its standard error.
         interval: The 95 % interval of this difference, not adjusted for the other pairs.
-        p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
-        p_equal: Of the test that the difference is within the ROPE, adjusted alike; NaN: no test.
-        level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
-        ways_to_retrain: As of `ways_to_retrain`, of the two.
-        notes: What limits this comparison, in sentences.
+        p_holm: p value of the test, adjusted for all pairs of the comparison; NaN: no test.
+        p_equal: p value of the test that the difference is within the ROPE, adjusted in the same way; NaN: no test.
+        level: 0.05 divided by the number of comparisons, which Holm's method requires of the smallest p value.
+        ways_to_retrain: The result of `ways_to_retrain` for both.
+        notes: Limits of this comparison, in sentences.
     """
 
     instance: str
@@ -78,13 +78,13 @@ class Pair:
 
     @property
     def is_none(self) -> bool:
-        """Whether both have the same value in each fold, and of each item."""
+        """Whether both have the same values in all folds and for all items."""
         differences = [self.difference, *self.fold_differences.values(), *self.item_differences.values()]
         return all(abs(difference) <= ROUNDING for difference in differences)
 
     @property
     def claim(self) -> str:
-        """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one repeat."""
+        """The scope of the verdict: ``these models``, ``this way of training``, or with one repeat that ``on these folds``."""
         is_trained_again = round(self.n_fold_repeats) > 1 or max(self.n_repeats) > 1
         if not is_trained_again if self.basis == "folds" else len(self.test.components) < 2:
             return THESE_MODELS
@@ -110,11 +110,11 @@ class Pair:
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
-        Seeds lower the part of the variance between trainings that was seen between seeds; partitions into folds are as many as
-        now.
+        More seeds lower the part of the variance between trainings that comes from seeds; the number of partitions into folds
+        stays the same.
 
         Returns:
-            The difference; NaN where it is not known: other numbers of seeds where one was trained, or of what draws nothing.
+            The difference; NaN where it is not known: for more seeds where one was trained, or for models without randomness.
         """
         components, repeats = self.test.components, max(self.n_repeats)
         if n_repeats == repeats:
@@ -134,17 +134,18 @@ class Comparison:
     """Instances compared with a baseline in one metric.
 
     Attributes:
-        score: What is compared, in words, such as ``test balanced accuracy of clips``.
+        score: The compared score in words, such as ``test balanced accuracy of clips``.
         rope: Half of the region of practical equivalence, in the unit of the metric.
         pairs: One for each other instance.
-        notes: Which instances are left out, and what limits all pairs, in sentences.
-        item: What an item is called.
-        largest_difference: Between two values, by the bounds of the metric.
-        next_step: What would tell apart those that are undecided; empty: all are decided.
-        nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
-        corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
-        leaks: Names of those whose models had seen what, or whom, they were tested on.
-        evidence: Why the three lines of the experiment have other p values, in sentences; empty: they have not.
+        notes: The skipped instances and the limits of all pairs, in sentences.
+        item: The word for an item.
+        largest_difference: The largest possible difference between two values of the metric.
+        next_step: How to show a difference between undecided pairs; empty: all are decided.
+        nested: The nested score of choosing among all instances of the experiment, in sentences; empty: nothing was chosen.
+        corrections: How the test labels of the instances differ, and what that means for the comparison; empty: they are the
+            same.
+        leaks: Names of the instances whose models had seen their test clips or items.
+        evidence: Why the three lines of the experiment have different p values, in sentences; empty: they have the same.
     """
 
     metric: str
@@ -165,7 +166,7 @@ class Comparison:
 
     @property
     def undecided(self) -> tuple[Pair, ...]:
-        """The pairs of which neither a difference nor equality is shown."""
+        """The pairs for which neither a difference nor equality is shown."""
         return tuple(pair for pair in self.pairs if pair.verdict in ("undecided", "no test"))
 
     @property

@@ -15,17 +15,17 @@ from xval.results.open import open_results
 from xval.settings.schema import TESTED_KEYS, names_of_loss
 
 Chosen = Mapping[str, InstanceResults]
-"""Instances by what they are called."""
+"""Instances by their names."""
 
 
 def refuse_other_data(chosen: Chosen) -> None:
-    """Refuse instances of other datasets or tasks."""
+    """Raise a `ResultsError` if instances have different datasets or tasks."""
     _refuse_other_corpora(chosen)
     _refuse_other_tasks(chosen)
 
 
 def refuse_incomparable(chosen: Chosen) -> None:
-    """Refuse instances that differ only in the seed, or that are tested on other clips."""
+    """Raise a `ResultsError` if instances differ only in the seed or are tested on different clips."""
     _refuse_seeds(chosen)
     _refuse_other_clips(chosen)
 
@@ -49,7 +49,7 @@ def _refuse_other_corpora(chosen: Chosen) -> None:
 
 
 def _describe_tested(instance: InstanceResults) -> str:
-    """Return the dataset of an instance, and how much of it was tested."""
+    """Return the dataset of an instance and the number of its tested clips, in words."""
     n_clips = instance.n_clips
     item = item_word([instance])
     tested = f"{counted(sum(n_clips.values()), 'clip')} of {counted(len(n_clips), item)} tested"
@@ -64,7 +64,7 @@ def _refuse_other_tasks(chosen: Chosen) -> None:
 
 
 def _refuse_seeds(chosen: Chosen) -> None:
-    """Refuse instances that differ only in the seed; a choice by validation has the settings of one, but is none."""
+    """Raise a `ResultsError` if instances differ only in the seed; a choice by validation is exempt."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
     groups = seed_replicates({place: instance.parameters for place, instance in enumerate(instances)})
@@ -83,7 +83,7 @@ def _refuse_seeds(chosen: Chosen) -> None:
 
 
 def _refuse_other_clips(chosen: Chosen) -> None:
-    """Refuse instances that were tested on other clips of the same folds."""
+    """Raise a `ResultsError` if instances were tested on different clips of the same folds."""
     for setting in TESTED_KEYS:
         values = {name: instance.parameters.get(setting) for name, instance in chosen.items()}
         if len(set(values.values())) > 1:
@@ -95,7 +95,7 @@ def _refuse_other_clips(chosen: Chosen) -> None:
 
 
 def check_metric(metric: str, chosen: Chosen) -> bool:
-    """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
+    """Return whether a higher value is better; raise an error if the metric is unknown or these instances differ in it."""
     instances = list(chosen.values())
     known = {name: test_metrics(instance) for name, instance in chosen.items() if instance.done}
     every = sorted({metric_name for names in known.values() for metric_name in names})

@@ -1,4 +1,4 @@
-"""What the methods of a comparison cite, by how they cite it."""
+"""The references of the methods of a comparison, by citation."""
 
 SOURCES = {
     "Cochran, 1964": "Cochran, W. G. (1964). Approximate significance levels of the Behrens-Fisher test. Biometrics 20(1), "

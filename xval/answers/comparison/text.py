@@ -1,4 +1,4 @@
-"""Word a comparison: the rows of a table, what limits it, and a paragraph to publish with its sources."""
+"""Describe a comparison: the rows of a table, its limits, and a paragraph to publish with its sources."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def describe_baseline(comparison: Comparison) -> str:
-    """Return a sentence on what is compared with what."""
+    """Return a sentence that names the score, the instances and the baseline."""
     means = sorted({decimals(pair.baseline_mean) for pair in comparison.pairs})
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
@@ -59,7 +59,7 @@ def describe_baseline(comparison: Comparison) -> str:
 
 
 def describe_claims(comparison: Comparison) -> list[str]:
-    """Return what may be said of the instances, a sentence for each verdict, and what it is of."""
+    """Return the conclusions about the instances: a sentence for each verdict, and a sentence on its scope."""
     if comparison.corrections:  # another truth is no merit of an instance
         return ["You cannot claim that one is better: they were tested by different labels.", *comparison.corrections]
     if comparison.leaks:
@@ -82,7 +82,7 @@ def describe_claims(comparison: Comparison) -> list[str]:
 
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
-    """Return what verdicts are about, and how to claim more."""
+    """Return the scope of verdicts, and how to widen it."""
     of = "these trained models" if claim == THESE_MODELS else claim
     said = f"This is a claim about {of}, on {items}."
     if claim == THIS_TRAINING:
@@ -104,7 +104,7 @@ def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
 
 
 def describe_columns(comparison: Comparison) -> str:
-    """Return what the columns of the table say that need a word."""
+    """Return explanations of the columns that need one."""
     if not comparison.n_comparisons:
         return "There is no test, because the standard error cannot be estimated."
     adjusted = (
@@ -117,7 +117,7 @@ def describe_columns(comparison: Comparison) -> str:
 
 
 def describe_limits(comparison: Comparison) -> list[str]:
-    """Return what limits the comparison, in sentences; pairs that share a limit share a sentence."""
+    """Return the limits of the comparison in sentences; pairs that share a limit share a sentence."""
     instances_by_note: dict[str, list[str]] = {}
     for pair in comparison.pairs:
         for note in pair.notes:
@@ -129,7 +129,7 @@ def describe_limits(comparison: Comparison) -> list[str]:
 
 
 def describe_plans(comparison: Comparison) -> list[str]:
-    """Return which differences these items, and larger studies, show with a probability of 80 %, and what would help next."""
+    """Return the differences that these items, and larger studies, show with a probability of 80 %, and the next step."""
     return [*_describe_power(comparison), *filter(None, [comparison.next_step])]
 
 
@@ -155,7 +155,7 @@ def _describe_power(comparison: Comparison) -> list[str]:
 
 
 def describe_methods(comparison: Comparison) -> str:
-    """Return the methods as a paper has them."""
+    """Return the paragraph on methods for a paper."""
     pairs = comparison.pairs
     names = call_compared([pair.instance for pair in pairs], "model")
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
@@ -205,7 +205,7 @@ def describe_methods(comparison: Comparison) -> str:
 
 
 def describe_result(comparison: Comparison, pair: Pair) -> str:
-    """Return what was found for one instance, in a sentence."""
+    """Return the result for one instance in a sentence."""
     named = f"{capital(call_compared([pair.instance], 'model'))}{pair.comment and f' ({pair.comment})'}"
     reached = f"{named} reached {decimals(pair.mean)}, the baseline {decimals(pair.baseline_mean)}"
     if not pair.test.components:
@@ -220,7 +220,7 @@ def describe_result(comparison: Comparison, pair: Pair) -> str:
 
 
 def describe_to_publish(comparison: Comparison) -> str:
-    """Return methods and results, each as a paragraph, and the sources that they cite."""
+    """Return a paragraph on methods, one on results, and the sources that they cite."""
     methods = describe_methods(comparison)
     results = [
         *comparison.nested,
@@ -237,7 +237,7 @@ def _items(comparison: Comparison) -> str:
 
 
 def _bases(comparison: Comparison) -> str:
-    """Return what the compared values are: ``mean over speakers``."""
+    """Return how the compared scores are computed: ``mean over speakers``."""
     bases = dict.fromkeys(_BASES[pair.basis] for pair in comparison.pairs)
     return " or ".join(bases).format(items=_items(comparison))
 
@@ -262,7 +262,7 @@ def _range(numbers: list[float]) -> str:
 
 
 def _possible(differences: list[float], largest: float) -> str:
-    """Return the range of differences as text; those beyond the largest that the metric allows cannot be found."""
+    """Return the range of differences as text; a difference above the largest that the metric allows cannot be found."""
     least = min(differences)
     if least > largest:
         return f"none (two values differ by at most {largest:g})"

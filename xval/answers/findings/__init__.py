@@ -1,4 +1,4 @@
-"""What has to be known to read the results of some variants: a file for each finding, named by its code and slug.
+"""Findings that readers of results need to know: a file for each finding, named by its code and slug.
 
 A file has a `Rule` whose function takes `Variants` and yields `Finding`s; its docstring says why the finding matters and how it
 is computed, for docs/reference/findings.md (Markdown). XV1 findings are about the data, XV2 about the training, XV3 about the
@@ -13,9 +13,9 @@ from xval.results.instance import InstanceResults
 
 
 def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
-    """Return what has to be said of some instances (at least one) of one experiment, the weightiest first.
+    """Return the findings on some instances (at least one) of one experiment, the most serious first.
 
-    What all of them silence is left out.
+    Findings that all of these instances silence are skipped.
     """
     variants = Variants(instances)
     if not variants.done:

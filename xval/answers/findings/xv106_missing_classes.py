@@ -39,7 +39,7 @@ def _find_folds(variants: Variants) -> Iterator[Finding]:
 
 @Rule(11.5, *VALIDATION.values())
 def _find_validation(variants: Variants) -> Iterator[Finding]:
-    """Yield in which folds no validation item has some class, so that the metric that is to rank is undefined there."""
+    """Yield the folds whose validation items lack a class, so that the ranking metric is undefined there."""
     done = variants.done
     ranks = (variants.main_metric if one.settings.rank_by == "auto" else one.settings.rank_by for one in done)
     for metric in dict.fromkeys(ranks):

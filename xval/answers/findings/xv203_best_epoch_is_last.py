@@ -19,9 +19,9 @@ FINDING = Finding.coded(
 
 
 def still_improving(done: Sequence[InstanceResults]) -> dict[int, str]:
-    """Return the networks of which the best epoch is the last one in at least half of the jobs, by number: ``2 (5/6)``.
+    """Return the networks whose best epoch is the last one in at least half of the jobs, by number: ``2 (5/6)``.
 
-    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``), nor of those that diverged.
+    Networks that always keep the last epoch (``restore_best_weights = false``) or that diverged are skipped.
     """
     concerned: dict[int, str] = {}
     for instance in done:

@@ -51,6 +51,6 @@ def _at_edges(instance: InstanceResults) -> Iterator[str]:
 
 
 def _place(drawn: Interval, value: float) -> float:
-    """Return where a value is in its range, 0 to 1, on the scale that it was drawn from."""
+    """Return the position of a value in its range, 0 to 1, on the scale from which it was drawn."""
     low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
     return (value - low) / (high - low)

@@ -54,9 +54,10 @@ def _find(variants: Variants) -> Iterator[Finding]:
 
 
 def _loss_of_any_class(instance: InstanceResults) -> float:
-    """Return the loss of answering all classes alike; whoever has less is not overconfident. Known of crossentropy, else 0.
+    """Return the crossentropy of equal probabilities for all classes; 0 for other losses.
 
-    Guessing has less where classes are uneven, since it answers each as often as it occurs.
+    A model with a smaller loss is not overconfident. Where classes are uneven, predicting each class with its frequency has a
+    smaller loss.
     """
     n_classes = max(len(record.get("class_names", ())) for record in instance.done.values())
     is_known = instance.task.loss_name(str(instance.parameters.get("loss", "auto"))) in _CROSSENTROPIES and n_classes
@@ -80,7 +81,7 @@ def _other_shares(chosen: Sequence[InstanceResults], are_networks: bool) -> str:
 
 
 def _may_be_calibrated(chosen: Sequence[InstanceResults]) -> bool:
-    """Return whether temperature scaling can be advised: of one class per clip, where it is not in use."""
+    """Return whether temperature scaling can be advised: with one class per clip, and where it is not in use."""
     return all(
         instance.task.name == "classification" and instance.parameters.get("calibration", "none") == "none"
         for instance in chosen

@@ -46,7 +46,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
 
 
 def what_to_try(variants: Variants) -> str:
-    """Return what may bring variants above chance, in sentences: epochs for networks, weights for rare classes."""
+    """Return advice that may bring variants above chance: more epochs for networks, weights for rare classes."""
     done = variants.done
     chosen = [instance for instance in done if instance.number in variants.at_chance]
     concerned = [instance for instance in chosen if instance.settings.architecture != IGNORES_THE_AUDIO]
@@ -78,7 +78,7 @@ def _has_value_beyond_chance(instance: InstanceResults) -> bool:
 
 
 def _answers_the_frequent(instance: InstanceResults) -> bool:
-    """Return whether a model without weights of classes answers the most frequent class for most clips of the other ones."""
+    """Return whether a model without class weights predicts the most frequent class for most clips of the other classes."""
     matrices = [record["confusion_matrix"]["test"] for record in instance.done.values() if "confusion_matrix" in record]
     if weighs_classes(instance) or instance.settings.architecture in _WITHOUT_WEIGHTS or not matrices:
         return False

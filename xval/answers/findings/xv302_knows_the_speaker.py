@@ -19,7 +19,7 @@ FINDING = Finding.coded(
 
 @Rule(17, FINDING)
 def recognised(variants: Variants) -> Iterator[Finding]:
-    """Yield which variants are above chance, but not above what knowing the item of a clip reaches.
+    """Yield the variants above chance that are not above the score of knowing only the item of a clip.
 
     See `xval.measures.statistics.item_chance`.
     """

@@ -1,4 +1,4 @@
-"""Run jobs somewhere: one file per executor, found by its name.
+"""Executors, which run jobs: one file each, found by its name.
 
 Each has ``run(jobs, slots, report) -> Outcomes``. One whose jobs run on other machines, or in turn, also has
 ``make_slots(settings)``; the others get the devices of this one. A job that is only handed on has no outcome.
@@ -19,34 +19,34 @@ from xval.settings.schema import Settings
 
 
 class Executor(Protocol):
-    """What a file of this package holds."""
+    """The interface of the files of this package."""
 
     def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
         """Run jobs.
 
         Args:
-            jobs: What to run, the first ones first.
-            slots: Where; those of `make_slots`.
-            report: Called with what progresses: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``; see
-                `WatchedJobs.report` for the other events.
+            jobs: The jobs to run, in order.
+            slots: The slots from `make_slots`.
+            report: Called with progress events: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``; see
+                `WatchedJobs.report` for others.
 
         Yields:
-            An outcome per job, in the order in which they end. When the iterator is closed, what runs or waits is ended, and
-            what it left unfinished is removed.
+            An outcome per job, in the order in which they end. Closing the iterator ends running and waiting jobs, and removes
+            unfinished files.
 
         Raises:
-            SettingsError: A model cannot be built, or the jobs want what is not there; nothing has been trained.
+            SettingsError: A model cannot be built, or resources of the jobs are missing; nothing has been trained.
             WorkerError: The process that builds the models died.
         """
 
 
 def find_executor(name: str) -> Executor:
-    """Return the executor of a name that the settings have accepted."""
+    """Return the executor with a valid name."""
     return cast("Executor", import_module(f"{__name__}.{'processes' if name == 'auto' else name}"))
 
 
 def make_slots(executor: Executor, settings: Settings, n_jobs: int | None = None) -> tuple[Sequence[Slot], str]:
-    """Return where the jobs of an executor run, `n_jobs` at most (None: not known), and a sentence that says so."""
+    """Return the slots of an executor for at most `n_jobs` jobs (None: not known), and a sentence that describes them."""
     elsewhere: Callable[[Settings], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
     if elsewhere is not None:
         return elsewhere(settings)

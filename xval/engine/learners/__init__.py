@@ -1,9 +1,9 @@
-"""What fits the model of a job: a file per kind of model, found by its name.
+"""Learners, which fit the model of a job: one file per kind of model, found by its name.
 
-Each has ``fit(job, folder, observers)``, a context that yields what it has fitted, as long as that can be tested and saved.
-`xval.engine.worker.run.run_fold` does the rest, the same for all kinds. A file whose models are neither networks of
-architectures/ nor estimators of xval/settings/classical.py assigns ARCHITECTURES, a literal that is read without running it:
-by name the ``task_types``, and ``options`` with their types and defaults.
+Each has ``fit(job, folder, observers)``, a context manager that yields the fitted model to test and save.
+`xval.engine.worker.run.run_fold` does the rest for all kinds. A file whose models are neither networks of architectures/ nor
+estimators of xval/settings/classical.py assigns ARCHITECTURES, a literal that is read without running it: by name the
+``task_types``, and ``options`` with their types and defaults.
 """
 
 from abc import ABC, abstractmethod
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted(ABC):
-    """What a job has fitted; each kind of model has its own.
+    """A fitted model; each kind of model has a separate class.
 
     Attributes:
-        data: The examples that it was fitted to, and those that it is tested on.
-        earlier: What the saved models that it was made of have been trained on.
+        data: The examples for fitting and testing.
+        earlier: The provenance of the saved models that it was made from.
     """
 
     job: Job
@@ -48,17 +48,20 @@ class Fitted(ABC):
 
     @abstractmethod
     def save(self, folder: Path, tested: Mapping[str, Any]) -> dict[str, Any]:
-        """Write its files, and return what model.json says of its kind only; `tested` is what its record says of the test."""
+        """Write its files, and return the entries of model.json for its kind.
+
+        `tested` has the entries of its record on the test.
+        """
 
     @abstractmethod
     def facts(self) -> Mapping[str, Any]:
-        """Return what the record says of it, besides its scores."""
+        """Return the entries of its record other than scores."""
 
 
 Fit: TypeAlias = Callable[[Job, Path, Observers], AbstractContextManager[Fitted]]
-"""Fits the model of a job, which may write into a folder; observers are told of what progresses."""
+"""A function that fits the model of a job, which may write into a folder and reports progress to observers."""
 
 
 def find_learner(architecture: str) -> Fit:
-    """Return what fits the models of an architecture."""
+    """Return the learner of an architecture."""
     return cast("Fit", import_module(f"{__name__}.{find_learner_name(architecture)}").fit)

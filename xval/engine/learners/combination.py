@@ -1,4 +1,4 @@
-"""Fit an estimator to a combination of features: what networks make of an example, and the basic ones."""
+"""Fit an estimator to a combination of features: embeddings of networks and basic features."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from xval.data.fold import Examples, FoldData
 from xval.engine.learners.estimator import FoldEstimator, fit_features
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
+from xval.models.saved.check_layers import IMPORT
 from xval.models.saved.fetch import find_model
 from xval.models.saved.initial import hash_model
 from xval.models.saved.provenance import Provenance
@@ -47,7 +48,7 @@ def fit(job: Job, *_: object) -> Iterator[FoldEstimator]:
 
 
 class CombinedFeatures:
-    """The features of a combination; its grid is searched on validation items, which its networks were not fitted to."""
+    """The features of a combination; its grid is searched on validation items, on which its networks were not fitted."""
 
     def __init__(self, job: Job, store: FeatureStore) -> None:
         self._job, self._store, self._features = job, store, job.settings.feature_settings()
@@ -75,7 +76,7 @@ class CombinedFeatures:
         }
 
     def of(self, examples: Examples) -> NDArray[np.float32]:
-        """Return the features of examples, float32 (n_examples, n_features): of each network, then the basic ones."""
+        """Return the features of examples, those of each network, then the basic ones: float32 (n_examples, n_features)."""
         parts = []
         if self._networks:
             from xval.models.predict import predict
@@ -86,7 +87,7 @@ class CombinedFeatures:
         return np.concatenate(parts, axis=1)
 
     def training(self, data: FoldData) -> Examples:
-        """Return what the classifier is fitted to: whole clips, augmented ones included."""
+        """Return the examples for fitting the classifier: whole clips, including augmented ones."""
         return all_examples(self._store, self._features, data.training_items, data.clips.get("training"))
 
     def write(self, folder: Path) -> None:
@@ -106,9 +107,8 @@ class CombinedFeatures:
 
 
 def cut_models(job: Job, store: FeatureStore) -> list[Any]:
-    """Return the networks of a job, cut and checked to read what the store holds."""
+    """Return the cut networks of a job, after checking that they can read the features of the store."""
     from xval.models.cut import cut_model
-    from xval.models.saved.check_layers import IMPORT
     from xval.models.saved.load import read_keras_model
 
     options, networks = CombinationOptions.of(job.options), []
@@ -146,7 +146,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
 
 
 def _with_length(network: Any, n_samples: int, n_read: int) -> Any:
-    """Return a network that reads clips of another length than it was trained on, cut or followed by silence to its own."""
+    """Return a network for clips of another length, which it cuts or pads with silence to its own length."""
     import keras
 
     from xval.models.cut import compile_for_prediction

@@ -1,4 +1,4 @@
-"""Fit an estimator of scikit-learn to the features of examples. Keras is loaded only for the networks of a combination."""
+"""Fit a scikit-learn estimator to the features of examples. Keras is only loaded for the networks of a combination."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +42,7 @@ _EPSILON = np.float32(1e-7)  # of keras.config.epsilon
 
 
 class PooledFeatures:
-    """The features that a baseline reads: those of the store, pooled over time."""
+    """The features of a baseline: those of the store, pooled over time."""
 
     def __init__(self, job: Job, store: FeatureStore) -> None:
         options: Any = job.options
@@ -68,11 +68,11 @@ class PooledFeatures:
         return self._pooling.pool_examples(examples)
 
     def training(self, data: FoldData) -> Any:
-        """Return what the estimator is fitted to."""
+        """Return the examples for fitting the estimator."""
         return data.training
 
     def write(self, folder: Path) -> None:
-        """Write nothing: features are made only by settings, which are in model.json."""
+        """Write nothing, because the settings of the features are in model.json."""
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def fit(job: Job, *_: object) -> "Iterator[FoldEstimator]":
 
 
 def fit_features(job: Job, store: FeatureStore, source: "PooledFeatures | CombinedFeatures") -> "FoldEstimator":
-    """Fit an estimator to the training items of a fold, as a source makes features of the examples of a store."""
+    """Fit an estimator to the training items of a fold, with features from a source."""
     settings, fold = job.settings, job.fold
     check_skops(settings.architecture)
     clips = read_clips_of(settings, store.folder.parents[1])
@@ -113,11 +113,11 @@ class FoldEstimator(Fitted):
     fitted: FittedEstimator
 
     def embedder(self) -> "Embed":
-        """Return the function that gives what the estimator itself reads: features, scaled and in components."""
+        """Return the function that computes the inputs of the estimator: scaled features, or principal components."""
         return lambda side, rows: self.fitted.scaled(self.features[side][rows])
 
     def evaluate(self, observers: Observers) -> Evaluation:  # noqa: ARG002 - as of any model
-        """Predict all sides, the validation items by estimators that were fitted without them, and compute all metrics."""
+        """Predict all sides (validation items by estimators that were fitted without them), and compute all metrics."""
         settings, threads = self.job.settings, self.job.settings.threads_per_job
         predictions = {side: self.fitted.answers(values, threads=threads) for side, values in self.features.items()}
         if self.fitted.out_of_fold is not None:
@@ -133,7 +133,7 @@ class FoldEstimator(Fitted):
         return {"combination": describe_estimator(self.fitted, name, **self.source.about).model_dump(mode="json")}
 
     def facts(self) -> Mapping[str, Any]:
-        """Return what the record says of it, besides its scores."""
+        """Return the entries of its record other than scores."""
         fitted = self.fitted
         best = next((point.score for point in fitted.grid if point.settings == fitted.settings), None)
         return {
@@ -151,7 +151,7 @@ class FoldEstimator(Fitted):
 
 
 def _with_validation(clips: Clips, fold: Fold, store: FeatureStore) -> Clips:
-    """Return the clips that count where the validation items train too, by theirs: without those that only scale them."""
+    """Return the clips that count if validation items are also used for training, without clips that only scale items."""
     if not clips:
         return clips
     known = store.examples.groupby("item")["clip"].agg(set)
@@ -165,7 +165,7 @@ def _with_validation(clips: Clips, fold: Fold, store: FeatureStore) -> Clips:
 
 
 def _validation_predictions(out_of_fold: NDArray[np.float32], data: FoldData) -> NDArray[np.float32]:
-    """Return the answers out of fold on the validation examples, in their order, of those on all that trains."""
+    """Return the out-of-fold predictions for the validation examples, in their order, from those for all training examples."""
     known, wanted = (
         zip(examples.table["item"], examples.table["row"], strict=True)
         for examples in (data.training, data.sides["validation"])
@@ -177,7 +177,7 @@ def _validation_predictions(out_of_fold: NDArray[np.float32], data: FoldData) ->
 def _fit(
     job: Job, source: "PooledFeatures | CombinedFeatures", data: FoldData, sides: Mapping[str, NDArray[np.float32]]
 ) -> FittedEstimator:
-    """Fit the estimator of a job; a model of all items has the temperature, and behind networks the settings, of its folds."""
+    """Fit the estimator of a job; a model of all items has the temperature, and after networks the settings, of its folds."""
     settings, training = job.settings, data.training
     scaling = None
     if settings.scales_targets:
@@ -211,7 +211,7 @@ def _metric_of(fitted: FittedEstimator) -> str:
 
 
 def _write_grid(path: Path, fitted: FittedEstimator) -> None:
-    """Write a row per setting of the grid, with its score and what it was scored on."""
+    """Write a row per setting of the grid, with its score and the items that scored it."""
     metric = _metric_of(fitted)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=[*fitted.settings, metric, "scored_on"])
@@ -220,7 +220,7 @@ def _write_grid(path: Path, fitted: FittedEstimator) -> None:
 
 
 def loss_without_keras(settings: Settings, data: FoldData) -> Callable[[NDArray[Any], NDArray[np.float32]], float] | None:
-    """Return the function from targets and predictions to the mean of the usual loss, as Keras computes it; None: of others."""
+    """Return a function that computes the mean of the default loss like Keras; None for other losses."""
     name = settings.task.loss_name(settings.loss)
 
     def cross_entropy(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:

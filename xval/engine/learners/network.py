@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend import on_device
 from xval.backend.devices import load_keras
 from xval.base.errors import SettingsError
 from xval.data.batches import in_batches
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def fit(job: Job, folder: Path, observers: Observers) -> "Iterator[FoldNetwork]":
-    """Train the network of a job; its checkpoints are written, and its settings of Keras hold, as long as the context does."""
+    """Train the network of a job; within the context its checkpoints are written and its Keras settings apply."""
     load_keras()
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -57,10 +58,10 @@ class FoldNetwork(Fitted):
     history: "History"
 
     def embedder(self) -> "Embed | None":
-        """Return the function that gives what its last layer reads.
+        """Return the function that computes the input of its last layer.
 
-        None where it is no plain functional model; or it predicts frames or rebuilds its input, whose error says how unlike it
-        is.
+        None if it is not a plain functional model, if it predicts frames, or if it reconstructs its input, whose error already
+        is an out-of-distribution score.
         """
         from xval.models.cut import read_by_last_layer
 
@@ -88,8 +89,7 @@ class FoldNetwork(Fitted):
         return evaluate_model(model, self.data, settings, known=known, training_scores=followed, observers=observers)
 
     def facts(self) -> Mapping[str, Any]:
-        """Return what the record says of it, besides its scores."""
-        from xval.backend import on_device
+        """Return the entries of its record other than scores."""
         from xval.models.build import count_parameters
 
         history, compiled = self.history, self.setup.compiled
@@ -104,7 +104,7 @@ class FoldNetwork(Fitted):
         }
 
     def calibrated(self, temperature: float | None) -> "keras.Model":
-        """Return the network as it is saved: with the temperature that its validation clips want; None: as it is."""
+        """Return the network to save, with the temperature from its validation clips; None: without."""
         from xval.models.build import with_temperature
 
         whole = self.setup.compiled.whole

@@ -1,6 +1,7 @@
-"""What watches a job in the process that runs it: one file per observer, found by its name.
+"""Observers of a job in the process that runs it: one file each, found by its name.
 
-Each has ``watch(claimed, report) -> Observer | None``: what watches a claimed job, if it does; see xval/jobs/observers.py.
+Each has ``watch(claimed, report) -> Observer | None``, which returns the observer of a claimed job, if any; see
+xval/jobs/observers.py.
 """
 
 from functools import partial
@@ -13,7 +14,7 @@ from xval.jobs.observers import Observers
 
 
 def job_observers(claimed: ClaimedFold, report: Report) -> Observers:
-    """Return what watches a job: all of this package, and those of the user's own; `report` is as of `run_job`."""
+    """Return the observers of a job: those of this package and the user's; `report` is as for `run_job`."""
     observers = Observers()
     for module in iter_modules(__path__):
         watch = import_module(f"{__name__}.{module.name}").watch

@@ -66,5 +66,5 @@ class EpochNote(Observer):
 
 
 def watch(claimed: ClaimedFold, _report: Report) -> EpochNote:
-    """Return what writes the progress of a job next to its other files."""
+    """Return the observer that writes the progress of a job next to its other files."""
     return EpochNote(claimed.temporary, claimed.job.settings.num_epochs, partial(describe_now, claimed.device))

@@ -1,4 +1,4 @@
-"""Report a job to what waits for it: the executor, and through it the display."""
+"""Report the progress of a job to its executor, and through it to the display."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ class Events(Observer):
         self._report({**self._key, "epoch": values["epoch"], "values": followed})
 
     def note(self, text: str) -> None:
-        """Report a note, next to what names the job."""
+        """Report a note with the key of the job."""
         self._report({**self._key, "note": text})
 
 

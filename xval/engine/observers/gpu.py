@@ -1,4 +1,4 @@
-"""Have the record of a job say what the driver has said of its GPU meanwhile."""
+"""Add the driver's readings of the GPU during a job to its record."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from xval.jobs.observers import Observer
 
 
 class GpuReadings(Observer):
-    """Reads a GPU at the begin and at the end of a job."""
+    """Reads a GPU at the start and at the end of a job."""
 
     def __init__(self, claimed: ClaimedFold, _report: Report) -> None:
         gpu_readings.note_data_share(None)
         self._device, self._before = claimed.device, gpu_readings.readings(claimed.device)
 
     def complete(self, record: dict[str, Any]) -> None:
-        """Add the readings since the begin, where a GPU has trained."""
+        """Add the readings since the start, if a GPU was used."""
         if "gpu" in record:
             record["gpu"] = {**record["gpu"], **gpu_readings.describe_since(self._device, self._before)}
 

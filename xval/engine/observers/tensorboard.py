@@ -21,7 +21,7 @@ _VALIDATION = "val_"
 
 
 class TensorBoardLog(Observer):
-    """Writes the epochs of one job, in place of what an earlier run has left."""
+    """Writes the epochs of one job, replacing the files of an earlier run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class TensorBoardLog(Observer):
             self._append(side, [(int(values["epoch"]), scalars)])
 
     def _append(self, side: str, steps: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Append values to the file of a side; a full disk costs the log, not the training."""
+        """Append values to the file of a side; on a full disk the log is incomplete, but training continues."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.record_writer import RecordWriter
@@ -59,7 +59,7 @@ class TensorBoardLog(Observer):
 
 
 class BatchLog(TensorBoardLog):
-    """Writes the losses of batches besides."""
+    """Also writes the losses of batches."""
 
     def batches(self, first: int, losses: Sequence[float]) -> None:
         """Write the losses of successive batches, of which the first has the number `first`, counted from 1."""
@@ -67,7 +67,7 @@ class BatchLog(TensorBoardLog):
 
 
 def watch(claimed: ClaimedFold, _report: Report) -> TensorBoardLog | None:
-    """Return what writes the epochs of a job for TensorBoard, where its settings want that."""
+    """Return the observer that writes the epochs of a job for TensorBoard, if its settings request it."""
     job = claimed.job
     if not job.settings.tensorboard:
         return None

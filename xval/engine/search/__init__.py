@@ -1,1 +1,1 @@
-"""Search inside the folds: what each fold tries, in which order, what is stopped early, and what is chosen."""
+"""Hyperparameter search inside the folds: the trials of each fold, their order, pruning, and the choice."""

@@ -1,4 +1,4 @@
-"""Compute the values that a trial has to reach to continue, from the trials of earlier generations.
+"""Compute the values that a trial must reach to continue, from the trials of earlier generations.
 
 The trial carries a limit for each epoch wherever it runs, so that pruning does not depend on which trial ends first.
 
@@ -21,14 +21,14 @@ _FACTOR = 3  # of Hyperband: a third continues
 
 @dataclass
 class Tried:
-    """A trial so far.
+    """The state of a trial.
 
     Attributes:
-        number: From 1.
-        values: What is tried, by the names of the settings.
+        number: Number of the trial, from 1.
+        values: The tried values by the names of the settings.
         state: complete, pruned, diverged or failed.
         curves: The monitored value of each epoch, for each inner fold.
-        scores: The value that scores it, for each inner fold.
+        scores: The score of each inner fold.
         seconds: Wall-clock time.
     """
 
@@ -41,22 +41,22 @@ class Tried:
 
     @property
     def score(self) -> float | None:
-        """The mean over the inner folds; None of a trial that is not complete."""
+        """The mean over the inner folds; None if the trial is not complete."""
         return fmean(self.scores) if self.state == COMPLETE and self.scores else None
 
 
 def epoch_limits(
     plan: SearchPlan, number: int, inner: int, earlier: Sequence[Tried], n_epochs: int, *, maximised: bool
 ) -> tuple[float | None, ...]:
-    """Return the limit of each epoch of a trial but the last; None: no limit. Empty: no limit at all.
+    """Return the limit of each epoch of a trial except the last; None: no limit. Empty: no limits.
 
     Args:
         plan: Of the search.
         number: Of the trial.
         inner: Place of the inner fold that it trains, from 0.
         earlier: All trials of earlier generations.
-        n_epochs: The most of a trial.
-        maximised: More of the monitored value is better.
+        n_epochs: Largest number of epochs of a trial.
+        maximised: Whether a higher monitored value is better.
     """
     sign = 1 if maximised else -1
     if plan.pruning == "median":
@@ -88,7 +88,7 @@ def is_behind(plan: SearchPlan, trial: Tried, earlier: Sequence[Tried], *, maxim
 
 
 def _bracket(number: int, n_epochs: int) -> int:
-    """Return the bracket of a trial: how many times it may be halved. Those of more halvings begin with more trials."""
+    """Return the bracket of a trial, which is the number of possible halvings; brackets with more halvings have more trials."""
     most = int(math.log(max(n_epochs, 1), _FACTOR) + 1e-9)
     sizes = [math.ceil((most + 1) * _FACTOR**bracket / (bracket + 1)) for bracket in range(most, -1, -1)]
     place = (number - 1) % sum(sizes)

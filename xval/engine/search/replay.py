@@ -1,9 +1,9 @@
 """The search of one fold as a function of the records of its trials: the trials to run next, or the choice.
 
-The search keeps no state. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
-trials, the records say how they ended, Optuna gets them in the order of their numbers, and so on up to the first generation
-with a trial that has no record. So a search that was killed continues where it was, and ends as one that was left alone,
-whatever the number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant
+The search has no stored state. It is replayed each time: Optuna's sampler with the seed of the fold suggests a generation of
+trials, the records have their results, Optuna receives these in the order of the trials' numbers, and so on up to the first
+generation with a trial without record. Thus a killed search continues with the same result as an uninterrupted one, for any
+number of workers. Within a generation the sampler only knows that the other trials are running, not their results ("constant
 liar").
 
 Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, by Optuna (Akiba et al., KDD 2019); nested
@@ -40,12 +40,12 @@ class FoldSearch:
 
     Args:
         job: The job of the fold, with the settings of its instance.
-        folds: Those over which a trial is scored, without test items: the fold itself, or its inner folds.
-        resolve: Resolves the instance with values of the space.
-        find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
+        folds: The folds over which a trial is scored, without test items: the fold itself, or its inner folds.
+        resolve: Function that resolves the instance with values of the space.
+        find_store: Function that returns the feature store of a resolved instance; None: all trials use that of the job.
 
     Attributes:
-        tried: The trials of the last look, of all generations that have ended.
+        tried: The trials of all ended generations at the last replay.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class FoldSearch:
 
     @property
     def n_trials(self) -> int:
-        """How many trials there are to be."""
+        """The total number of trials."""
         return self._plan.n_trials
 
     def next_jobs(self, failed: Collection[JobKey] = ()) -> list[Job]:
-        """Return the trials that are to run now, without those that `failed` in this run; none where the search has ended."""
+        """Return the trials to run now, without those that `failed` in this run; empty if the search has ended."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -94,7 +94,7 @@ class FoldSearch:
         return []
 
     def _read(self, generation: Sequence[Tried], inner: int, failed: Collection[JobKey]) -> list[Job]:
-        """Add what the records of an inner fold say to the trials that have come so far; return the jobs without a record."""
+        """Add the records of an inner fold to the trials so far; return the jobs without a record."""
         missing, ended = [], []
         for trial in (tried for tried in generation if tried.state == COMPLETE):
             job = self._job(trial, inner)
@@ -144,7 +144,7 @@ class FoldSearch:
         return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
-        """Return the values that Optuna suggests, as the settings take them."""
+        """Return the values that Optuna suggests, in the form of settings."""
         values: dict[str, object] = {}
         for name, drawn in self._plan.space.items():
             by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}
@@ -152,9 +152,9 @@ class FoldSearch:
         return values
 
     def choose(self, job: Job | None = None) -> Job | None:
-        """Return a job of the fold with the settings of the best trial, the first of equal ones; None: no trial has a score.
+        """Return a job of the fold with the settings of the best trial, the first one in a tie; None: no trial has a score.
 
-        Another repeat of the fold is given as `job`; None: the job of the search.
+        `job` is a job of the fold with another seed; None: the job of the search.
         """
         sign = 1 if self._maximised else -1
         scored = [(sign * trial.score, -trial.number, trial) for trial in self.tried if trial.score is not None]
@@ -164,11 +164,11 @@ class FoldSearch:
         return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
 
     def best_epochs(self, trial: Tried) -> list[int]:
-        """Return the epoch whose value scores the trial in each inner fold, from 1; the first of equal ones."""
+        """Return the epoch, from 1, whose value is the score of the trial in each inner fold; the first one in a tie."""
         return [list(values).index(score) + 1 for values, score in zip(trial.curves, trial.scores, strict=True)]
 
     def _describe(self, best: Tried) -> dict[str, Any]:
-        """Return what the record of the fold says of its search."""
+        """Return the entry of the fold's record on its search."""
         return {
             "trial": best.number,
             "values": best.values,
@@ -192,7 +192,7 @@ class FoldSearch:
         }
 
     def _importance(self) -> dict[str, float]:
-        """Return which share of the variance of the scores each setting explains: fANOVA (Hutter et al., ICML 2014)."""
+        """Return the share of the variance of the scores that each setting explains: fANOVA (Hutter et al., ICML 2014)."""
         import optuna
 
         scores = [trial.score for trial in self.tried if trial.score is not None]
@@ -203,13 +203,13 @@ class FoldSearch:
         return {name: float(importances[name]) for name in self._plan.space if name in importances}
 
     def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
-        """Copy the study as it is into a data base, whose driver may raise anything, under the names of experiment and fold."""
+        """Copy the study to a database, whose driver may raise any error, under the names of experiment and fold."""
         if self._study is not None:
             experiment = "/".join(self._folder.path.resolve().parts[-2:])
             copy_study(self._study, storage, f"{experiment}, {self.job.key}")
 
     def write_journal(self) -> Path:
-        """Write the study as a journal of Optuna, for its own tools; nothing here reads it."""
+        """Write the study as a journal for Optuna's own tools; xval does not read it."""
         import optuna
         from optuna.storages.journal import JournalFileBackend
 
@@ -234,7 +234,7 @@ def _distribution(drawn: Interval | Choice) -> "optuna.distributions.BaseDistrib
 
 
 def _tell(study: "optuna.Study", trial: "optuna.Trial", tried: Tried, n_epochs: int) -> None:
-    """Tell how a trial ended. One that diverged is worse than all others; one that failed says nothing of its settings."""
+    """Report the result of a trial to Optuna: a diverged one is worse than all others, a failed one has no result."""
     from optuna.trial import TrialState
 
     if tried.score is not None:

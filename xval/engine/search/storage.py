@@ -17,10 +17,10 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def open_storage(url: str) -> "optuna.storages.BaseStorage":
-    """Open a data base of a URL such as ``postgresql://me:${PASSWORD}@host/searches``; tables are made that are not there.
+    """Open the database at a URL such as ``postgresql://me:${PASSWORD}@host/searches``, and make missing tables.
 
     Raises:
-        SettingsError: A variable is not set, or the data base cannot be opened; the message has no value of a variable.
+        SettingsError: A variable is not set, or the database cannot be opened; the message does not show values of variables.
     """
     import optuna
 
@@ -41,7 +41,7 @@ def hide_values(url: str, text: str) -> str:
 
 
 def copy_study(study: "optuna.Study", storage: "optuna.storages.BaseStorage", name: str) -> None:
-    """Write a study into a storage; it replaces an earlier copy of its name."""
+    """Write a study to a storage, replacing an earlier copy with the same name."""
     import optuna
 
     if name in optuna.get_all_study_names(storage):

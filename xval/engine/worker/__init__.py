@@ -1,1 +1,1 @@
-"""What happens in the process that runs a job; run.py has the whole path of one fold."""
+"""The process that runs a job; run.py has the complete path of one fold."""

@@ -1,4 +1,4 @@
-"""Use the metrics that an instance names once, before anything is trained, and without Keras where none is Keras's."""
+"""Test the metrics that an instance names before training, without Keras unless a metric needs it."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from xval.settings.schema import Settings
 
 
 def check_metrics(settings: Settings, n_outputs: int) -> None:
-    """Load the metrics of an instance and use them once; the number of outputs is that of classes, or of values to predict.
+    """Load and test the metrics of an instance; `n_outputs` is the number of classes, or of values to predict.
 
     Raises:
-        SettingsError: A metric of the user's own gives no number, or is better for a constant answer than for a perfect one;
+        SettingsError: A user's metric does not return a number, or is better for a constant prediction than for a perfect one;
             the monitored metric needs more classes.
-        Exception: Whatever a metric of the user's own raises.
+        Exception: Any error of a user's metric.
     """
     task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
     least = metrics.least_outputs(task_type, name)
@@ -35,7 +35,7 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
 
 
 def made_up_answers(task: Task, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return targets in which every class occurs and is missing, or numbers, and predictions now right, now wrong."""
+    """Return targets in which every class occurs and is missing, or numbers, and predictions that are partly right."""
     n_examples = 2 * max(n_outputs, 2)
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)

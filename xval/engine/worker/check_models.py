@@ -1,6 +1,6 @@
-"""Build the models of jobs before any of them is trained.
+"""Build the models of jobs before training.
 
-It runs in the process that will train, or in one like it.
+This runs in the process that will train, or in a similar one.
 """
 
 import json
@@ -23,9 +23,9 @@ from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, use its loss and such, and try all that a job does with it.
+    """Build each different model of some jobs once, test its loss and other parts, and try all steps of a job with it.
 
-    A line is returned per instance where that fails.
+    Returns a line for each instance that fails.
     """
     faults: dict[str, str] = {}
     for job in jobs:
@@ -46,11 +46,11 @@ _LENGTHS = ("clip_length_s", "example_length_s", "crop_s", "stretch_frames")
 _OF_SHAPES = re.compile(r"\b(shapes?|dimensions?|(input|output)[ _]size|allowed size)\b", re.IGNORECASE)
 
 Check = Callable[[Job], Iterator[str]]
-"""Yields the name of what is checked next."""
+"""Yields the name of the next check."""
 
 
 def _find_fault(job: Job, check: Check) -> str:
-    """Return a line on what of a job fails; empty: nothing."""
+    """Return a line on the part of a job that fails; empty: none."""
     if job.settings.uses_keras:
         load_keras()
         from xval.jobs.prepare_backend_for_job import prepare_for
@@ -68,7 +68,7 @@ def _find_fault(job: Job, check: Check) -> str:
 
 
 def _name_cuts(settings: Settings, reason: str) -> str:
-    """Return which settings decide the length of examples, where that may be why a model cannot be built."""
+    """Return the settings that determine the length of examples, if this may be why a model cannot be built."""
     lengths = {name: getattr(settings, name) for name in _LENGTHS if getattr(settings, name) is not None}
     if not lengths or not _OF_SHAPES.search(reason):
         return ""
@@ -95,9 +95,10 @@ def _try(job: Job) -> Iterator[str]:
 
 
 def _path_of(job: Job) -> str:
-    """Return all of a job that decides which code its training goes through: each setting that is no number, as a text.
+    """Return everything that determines the code path of a job's training as text: all settings that are not numbers.
 
-    Numbers decide sizes. So instances that differ only in them are tried once, but for what 0 switches off.
+    Numbers only determine sizes, so instances that differ only in numbers are tried once, except for numbers whose 0 switches
+    off a part.
     """
     counted = {name: value for name, value in job.parameters.items() if name not in UNHASHED_KEYS}
     return json.dumps({name: value > 0 if _is_number(value) else value for name, value in counted.items()}, default=repr)
@@ -108,7 +109,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _check_model(job: Job) -> int:
-    """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
+    """Build the model of a job, or cut the networks that it combines if they exist; return its number of outputs."""
     store = open_store(Path(job.store_folder))
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
         return len(store.class_names) or len(store.target_names)

@@ -1,4 +1,4 @@
-"""Build the network of a job before it is trained; what cannot be built raises, as the architecture does."""
+"""Build the network of a job before training; errors of the architecture are raised."""
 
 from functools import partial
 from typing import Any
@@ -47,7 +47,7 @@ def check_network(job: Job, store: FeatureStore) -> int:
 
 
 def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -> None:
-    """Refuse a network whose answers are probabilities already, where no layer tells."""
+    """Raise an error for a network whose outputs already are probabilities although no layer shows it."""
     activation, names = settings.task.activation, [layer.name for layer in model.layers]
     network = model.layers[names.index(PREDICTION) - 1]
     if activation == "linear" or activation_at_end(network) == "linear":
@@ -63,7 +63,7 @@ def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -
 
 
 def _check_crop(model: Any, n_samples: int) -> None:
-    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
+    """Raise an error for crops that are too short for the pooling of a model for clips of any length."""
     try:
         prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
     except Exception as error:

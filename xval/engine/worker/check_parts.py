@@ -1,4 +1,4 @@
-"""Use every part of Keras, or for it, that an instance names once, before anything is trained."""
+"""Test all parts of Keras, or for Keras, that an instance names, before training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,13 +21,13 @@ from xval.training.own_callbacks import own_parts
 
 
 def check_parts(settings: Settings, n_outputs: int) -> None:
-    """Load the loss, optimizer, schedule and callbacks of an instance and use them once, before anything is trained.
+    """Load and test the loss, optimizer, schedule and callbacks of an instance before training.
 
-    The number of outputs is that of classes, or of values to predict.
+    `n_outputs` is the number of classes, or of values to predict.
 
     Raises:
-        SettingsError: A part of the user's own is not what it is named for.
-        Exception: Whatever a part of the user's own raises.
+        SettingsError: A user's part does not have the required form.
+        Exception: Any error of a user's part.
     """
     prepare_layer_rates(optimizer.make_optimizer(settings), settings)
     own_parts(settings)
@@ -38,10 +38,10 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
 
 
 def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
-    """Refuse a loss that is not one value per example, that is lower for wrong answers, or that takes logits.
+    """Raise an error for a loss that is not one value per example, is lower for wrong predictions, or expects logits.
 
-    It is tried on answers: a loss of logits is known by what adding 1 to all of them, or changing their sign with the target,
-    leaves as it was, and what would be another answer if they were probabilities.
+    It is tested on predictions: a loss of logits does not change if 1 is added to all logits, or if their sign changes with the
+    target, while this would change probabilities.
     """
     targets, predictions = made_up_answers(task, n_outputs)
     one_hot = np.eye(n_outputs, dtype=np.float32)[targets] if task.has_classes and targets.ndim == 1 else targets
@@ -91,10 +91,10 @@ def _takes_logits(
     one_hot: NDArray[np.float32],
     predictions: NDArray[np.float32],
 ) -> bool:
-    """Return whether a loss is one of logits.
+    """Return whether a loss expects logits.
 
-    A softmax ignores what is added to all logits, and sigmoid(-x) = 1 - sigmoid(x). No loss of probabilities of which that
-    holds, as a margin may be one, becomes smaller when answers go beyond 1.
+    A softmax ignores a constant that is added to all logits, and sigmoid(-x) = 1 - sigmoid(x). A loss of probabilities with
+    this property, such as a margin, does not decrease for predictions above 1.
     """
     if targets.ndim == 1:
         pair = values(predictions), values(predictions + 1)

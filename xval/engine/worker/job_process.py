@@ -1,6 +1,6 @@
-"""The process of one job file: it trains, tests, publishes the fold, and writes what became of it.
+"""The process of one job file: it trains, tests, publishes the fold, and writes the outcome.
 
-run-job started it with the device, the backend and the threads in its environment, and with the copy of the code first on its
+run-job starts it with the device, the backend and the threads in its environment, and with the copy of the code first on its
 path.
 """
 
@@ -29,7 +29,7 @@ def main(path: Path, *, is_tied: bool) -> int:
     """Run the job of a file; `is_tied`: end when the launcher closes the standard input of this process.
 
     Returns:
-        0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
+        0: the job is done. 1: it failed, or another process is running it. 2: the file is not a job file. 130: interrupted.
     """
     for warning in WARNING_SIGNALS:
         signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher ends what is to end

@@ -1,6 +1,6 @@
-"""What the user's own code prints in the process of a job, callbacks above all: told line by line to what waits for the job.
+"""Report the output of the user's code in the process of a job, such as callbacks, line by line.
 
-What libraries write to the descriptor itself goes where it went before.
+Output that libraries write directly to the file descriptor is not redirected.
 """
 
 import io
@@ -15,10 +15,10 @@ _LONGEST = 65536  # bytes of a line; a longer one is told in pieces
 
 
 class PrintedLines(io.RawIOBase):
-    """Bytes in UTF-8, told as text, a line as soon as it is complete.
+    """A stream of UTF-8 bytes that reports each line of text when it is complete.
 
     Args:
-        tell: Takes a line, without its end.
+        tell: Function that receives a line without its end.
     """
 
     def __init__(self, tell: Callable[[str], object]) -> None:
@@ -28,11 +28,11 @@ class PrintedLines(io.RawIOBase):
         self._lock = Lock()
 
     def as_text(self) -> io.TextIOWrapper:
-        """Return the stream that takes text, of which nothing waits; it has a `buffer`, as each standard stream."""
+        """Return an unbuffered text stream with a `buffer`, like the standard streams."""
         return io.TextIOWrapper(self, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
 
     def end(self) -> None:
-        """Tell what has no end of line."""
+        """Report the last line if it has no end."""
         if self._begun:
             self.write(b"\n")
 
@@ -56,5 +56,5 @@ class PrintedLines(io.RawIOBase):
 
 
 def _last_state(line: bytes) -> bytes:
-    """Return what is left of a line, such as that of a progress bar, which is written over from each carriage return on."""
+    """Return the visible text of a line in which each carriage return overwrites what is before it, as in progress bars."""
     return line[:-1].rpartition(b"\r")[2] + line[-1:]

@@ -1,6 +1,6 @@
-"""Run one job: the whole path of one fold, one trial or all items, from the feature store to its record.
+"""Run one job: the complete path of one fold, one trial or all items, from the feature store to its record.
 
-It runs in whatever process the executor chose; the device and the backend are bound before this is called.
+It runs in the process that the executor chose, whose device and backend are already set.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ from xval.models.saved.novelty import describe_novelty
 from xval.models.saved.provenance import write_seen_audio
 
 Work = Callable[[Job, Path, Observers], Mapping[str, Any]]
-"""What is done in a claimed fold: it writes files into its temporary folder, and returns its record."""
+"""A function that writes files into the temporary folder of a claimed fold, and returns its record."""
 
 
 def run_fold(job: Job, folder: Path, observers: Observers, fit: Fit | None = None) -> dict[str, Any]:
-    """Take one fold, one trial, or all items, from the feature store to its record, but for what only the end knows.
+    """Run one fold, one trial, or all items, and return the record without the entries that are only known at the end.
 
-    Its model is fitted as its architecture says, unless `fit` is given.
+    The model is fitted by the learner of its architecture, or by `fit`.
     """
     fit = fit or find_learner(job.settings.architecture)
     if job.trial:
@@ -37,7 +37,7 @@ def run_fold(job: Job, folder: Path, observers: Observers, fit: Fit | None = Non
 
 
 def test_and_save(fitted: Fitted, folder: Path, observers: Observers) -> dict[str, Any]:
-    """Test what was fitted, unless no item is left to test it; write the files of its fold, and return its record."""
+    """Test a fitted model if there are test items; write the files of its fold, and return its record."""
     from xval.training.evaluation.novelty import find_novelty
 
     job, data = fitted.job, fitted.data
@@ -60,11 +60,11 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
     """Train and test one fold, and publish its folder; a failure is an outcome, not an exception.
 
     Args:
-        job: What to run.
-        report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``.
-        device: Named in the record.
+        job: The job to run.
+        report: Called with progress events: ``{"instance", "fold", "repeat", "epoch", "values"}``.
+        device: Name of the device for the record.
         raise_errors: Raise the error of the job instead of recording it.
-        work: What is done; another than the job itself is for measuring what is done around it.
+        work: The work of the job; another function is used to measure the overhead around it.
     """
     with ClaimedFold(job, device=device) as claimed:
         if claimed.outcome is not None:
@@ -77,7 +77,7 @@ def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
-    """Publish the record of a job that failed for good; an `OSError` is raised where the disk is full or gone."""
+    """Publish the record of a job that failed finally; raise an `OSError` if the disk is full or missing."""
     folder = job.folder
     with folder.claim(*job.key) as is_ours:
         finished = folder.record(*job.key)

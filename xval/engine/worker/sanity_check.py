@@ -1,4 +1,4 @@
-"""All that a job does, in small, before the first job: what fails here would fail after hours of training."""
+"""Run all steps of a job on a few clips before the first job, to find errors before hours of training."""
 
 import errno
 import io
@@ -39,11 +39,11 @@ _TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 def sanity_check(job: Job) -> None:
     """Train one step on a few clips, validate, test, save and read back, and compare the predictions.
 
-    It has the settings of the job, its callbacks among them; nothing of it is kept but the compiled model, which the first job
-    goes on with. What is undefined for so few clips, as a metric may be, is no fault; nor is too little memory or disk.
+    It uses the settings of the job, including callbacks; only the compiled model is kept, which the first job uses. Values that
+    are undefined for so few clips, such as metrics, are not faults; nor is a lack of memory or disk space.
 
     Raises:
-        SettingsError: It names the part that fails.
+        SettingsError: A part fails; the message names it.
     """
     if job.trial:  # of a search: its fold has no test items
         job = replace(job, trial=None, fold=replace(job.fold, test=job.fold.validation))
@@ -79,7 +79,7 @@ def sanity_check(job: Job) -> None:
 
 
 def _is_of_the_machine(error: BaseException | None) -> bool:
-    """Return whether an error comes from too little memory or disk: a job that meets that is tried again, or recorded."""
+    """Return whether an error is a lack of memory or disk space, because such a job is retried or recorded."""
     if error is None:
         return False
     is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -88,7 +88,7 @@ def _is_of_the_machine(error: BaseException | None) -> bool:
 
 @contextmanager
 def _named(part: str) -> Iterator[None]:
-    """Name the part of the job in its errors."""
+    """Add the name of the part of the job to its errors."""
     try:
         yield
     except Exception as error:
@@ -104,7 +104,7 @@ def _undefined_is_no_fault() -> Iterator[None]:
 
 
 def _read_back(path: Path) -> keras.Model:
-    """Return a saved model; the error of one that cannot be read says what to write."""
+    """Return a saved model; the error for one that cannot be read has advice."""
     try:
         return read_keras_model(path)
     except UnsafeModelError as error:
@@ -116,7 +116,7 @@ def _read_back(path: Path) -> keras.Model:
 
 
 def _compare(model: keras.Model, read: keras.Model, side: Examples) -> None:
-    """Raise a SettingsError where a model that was read back predicts otherwise, but by rounding."""
+    """Raise a SettingsError if the predictions of a model that was read back differ by more than rounding errors."""
     alike = np.arange(len(side)) if side.lengths is None else np.flatnonzero(side.lengths == side.lengths[0])
     predictors = side.predictors(alike[:_MOST_COMPARED])
     wanted, received = _answers(model, predictors), _answers(read, predictors)

@@ -1,7 +1,7 @@
-"""A worker process: it runs the jobs that come in on its standard input.
+"""A worker process, which runs the jobs from its standard input.
 
-The executor started it with the device, the backend and the threads in its environment, and with the snapshot of the code first
-on its path. It ends when its standard input does, also when the executor was killed in the middle of a job.
+The executor starts it with the device, the backend and the threads in its environment, and with the snapshot of the code first
+on its path. It ends when its standard input ends, also if the executor is killed in the middle of a job.
 """
 
 import json
@@ -32,12 +32,12 @@ from xval.settings.schema import Settings
 
 @dataclass(frozen=True)
 class WorkerTasks:
-    """What a worker does with jobs.
+    """The functions of a worker.
 
     Attributes:
-        run: Runs one, as `xval.engine.worker.run.run_job` does.
-        check: Returns a line for each model among them that cannot be built.
-        preload: Loads a feature store for a job with these settings, so that it is in memory when the job begins.
+        run: Runs a job, as `xval.engine.worker.run.run_job`.
+        check: Returns a line for each model of some jobs that cannot be built.
+        preload: Loads a feature store for a job with these settings, so that it is in memory when the job starts.
     """
 
     run: Callable[..., JobOutcome]
@@ -46,7 +46,7 @@ class WorkerTasks:
 
 
 def load_training() -> WorkerTasks:
-    """Load the backend, where the first job trains a network; return how jobs are trained and tested."""
+    """Load the backend if the first job trains a network; return the functions for jobs."""
     if os.environ.get(FIRST_JOB) != NO_NETWORK:  # otherwise Keras is loaded by the first job that trains one
         load_keras()
         import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
@@ -55,16 +55,16 @@ def load_training() -> WorkerTasks:
 
 
 def preload_next(folder: Path, settings: Settings) -> None:
-    """Read the feature store of a job into memory before the job begins.
+    """Read the feature store of a job into memory before the job starts.
 
-    Not where the job streams it, trains no network or scales items, which folds may do differently.
+    This is skipped if the job streams it, trains no network, or scales items, which may differ between folds.
     """
     if not settings.generator and not settings.scales_items and trains_network(settings.architecture):
         preload(folder, settings.in_memory_mb)
 
 
 def main(load: Callable[[], WorkerTasks] = load_training) -> None:
-    """Run jobs until the standard input ends; `load` is called once orders are read and answers can be written."""
+    """Run jobs until the standard input ends; `load` is called when orders can be read and responses written."""
     for number in (signal.SIGINT, *WARNING_SIGNALS):  # they reach the whole group; the executor decides what ends
         signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

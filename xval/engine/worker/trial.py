@@ -1,6 +1,6 @@
-"""One trial of a search: train with what is tried, and score it by the items that validate; nothing is tested or saved.
+"""One trial of a search: train with the tried settings and score it on the validation items, without test or saving.
 
-It leaves history.csv, and in its record the monitored value of the best epoch and how it ended.
+It writes history.csv, and a record with the monitored value of the best epoch and the state.
 """
 
 import math
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def score_trial(job: Job, folder: Path, observers: Observers, fit: Fit) -> dict[str, Any]:
-    """Train a trial as a fold is trained, and return what its record says besides the job.
+    """Train a trial like a fold, and return the entries of its record other than the job.
 
-    Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result,
-    in whichever epoch: the trial has diverged, as it would each time.
+    Training ends if the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite in any epoch is a
+    result, because the trial would diverge each time.
     """
     limits = EpochLimits(job)
     observers.add(limits, is_needed=True)
@@ -44,7 +44,7 @@ def score_trial(job: Job, folder: Path, observers: Observers, fit: Fit) -> dict[
 
 
 class EpochLimits(Observer):
-    """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit (`is_reached`)."""
+    """Observes the monitored value of a trial, and ends it if the best one so far is worse than a limit (`is_reached`)."""
 
     def __init__(self, job: Job) -> None:
         settings = job.settings
@@ -56,7 +56,7 @@ class EpochLimits(Observer):
         self.is_reached = False
 
     def epoch(self, values: Mapping[str, float]) -> bool:
-        """Take an epoch; return whether training is to end."""
+        """Receive an epoch; return whether training should end."""
         self._values.append(float(values[self._monitor]))
         limits = self._trial.limits if self._trial else ()
         limit = limits[len(self._values) - 1] if len(self._values) <= len(limits) else None
@@ -64,9 +64,9 @@ class EpochLimits(Observer):
         return self.is_reached
 
     def describe(self, state: str, best_epoch: int = 0) -> dict[str, Any]:
-        """Return what the record says of the end: the values of all epochs, that of the best one as score.
+        """Return the entries of the record on the result: the values of all epochs, and that of the best one as score.
 
-        It has no score if it diverged. The best epoch is the one that early stopping has chosen, from 1.
+        A diverged trial has no score. The best epoch, from 1, is the one that early stopping has chosen.
         """
         score = None if state == DIVERGED else self._values[best_epoch - 1] if self._is_chosen else self._best()
         return {

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
 from xval.base.errors import SettingsError, UndefinedAnswerError, XvalError, counted, first_of
@@ -77,8 +79,6 @@ def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
 
 
 def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top: Top) -> int:
-    import numpy as np
-
     from xval.extras.live.arrivals import Arrivals
     from xval.extras.live.microphone import Microphone
 

@@ -1,12 +1,12 @@
-"""Is one instance above chance? Its estimator is trained again with labels that were permuted.
+"""Test whether one instance is above chance by training its estimator again with permuted labels.
 
-Models of one cross-validation are trained on each other's test items, so that their values are correlated, which no interval
-over items knows. Trained again with permuted labels, they show what chance reaches in this very study, and the test is exact
+Models of one cross-validation are trained on each other's test items, so their scores are correlated, which intervals over
+items ignore. Training again with permuted labels gives the distribution of chance scores in this study, and the test is exact
 (Ojala and Garriga, JMLR 11, 2010; Phipson and Smyth, SAGMB 9, 2010: p is never 0).
 
-Labels are permuted within what is exchangeable where there is nothing to learn. Where each item has one class (a diagnosis),
-items change places: an item takes the label of another, with its place in the folds, which were balanced by labels. Otherwise
-the labels of the clips of each item are permuted, so that what knowing the item reaches is in both.
+Labels are permuted within units that are exchangeable under the null hypothesis. If each item has one class (a diagnosis),
+items exchange places: an item takes the label of another and its place in the folds, which are stratified by label. Otherwise
+the labels of the clips of each item are permuted, so that both distributions include the score of knowing the item.
 """
 
 import math
@@ -51,24 +51,24 @@ from xval.settings.classical import CLASSICAL
 FILE_NAME = "permutation_test.json"
 _LEVEL = 0.025  # one-sided, as of a 95 % interval that is above chance
 FEWEST = round(1 / _LEVEL) - 1
-"""Permutations, with which p can be as small as that."""
+"""The number of permutations, which limits how small p can be."""
 _LEAST_SHARE = 0.1  # of the variance of the labels; with less, permuted labels are nearly the true ones
 _MOST_SECONDS = 3600
 _ROUNDING = 1e-9
 _SAME = 1e-6  # values that differ by less are of the same training
 
 Targets = Mapping[str, NDArray[Any]]
-"""Of the examples of each item, in the order of its rows."""
+"""Targets of the examples of each item, in the order of its rows."""
 
 
 class PermutationTest(NamedTuple):
-    """What permuted labels reach.
+    """The result of a permutation test.
 
     Attributes:
-        value: Of the instance.
-        permuted: Its value with each permutation; NaN: undefined.
-        n_as_high: Permutations that are at least as good, undefined ones included.
-        permutes_items: Whether items change places; False: the labels of clips, within items.
+        value: The score of the instance.
+        permuted: Its score with each permutation; NaN: undefined.
+        n_as_high: Number of permutations that are at least as good, including undefined ones.
+        permutes_items: Whether items exchange places; False: labels of clips are permuted within items.
     """
 
     metric: str
@@ -79,13 +79,13 @@ class PermutationTest(NamedTuple):
 
     @property
     def p(self) -> float:
-        """One-sided."""
+        """The one-sided p value."""
         return (1 + self.n_as_high) / (1 + len(self.permuted))
 
 
 @dataclass(frozen=True)
 class _PermutedStore(FeatureStore):
-    """A feature store whose examples have other targets."""
+    """A feature store with replaced targets."""
 
     permuted: Targets = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class _PermutedStore(FeatureStore):
 
 
 class _KeptFeatures(PooledFeatures):
-    """The features of examples, each of which is pooled once for all permutations."""
+    """The features of examples, which are pooled once for all permutations."""
 
     def __init__(self, kept: dict[tuple[str, int], NDArray[np.float32]], job: Job, store: FeatureStore) -> None:
         super().__init__(job, store)
@@ -109,12 +109,12 @@ class _KeptFeatures(PooledFeatures):
 
 @dataclass(frozen=True)
 class _Study:
-    """An instance as it was trained, and the corpus that it was trained on.
+    """An instance, and the corpus that it was trained on.
 
     Attributes:
         repeats: The jobs of each repeat, by fold.
-        score: What is tested.
-        sources: The clip that each augmented clip was made of.
+        score: The tested score.
+        sources: The original clip of each augmented clip.
     """
 
     instance: InstanceResults
@@ -140,7 +140,7 @@ class _Study:
 
     @cached_property
     def clips(self) -> dict[str, NDArray[np.intp]]:
-        """For each item and each of its examples the number of the clip that its label is of."""
+        """For each item, the number of the clip of each of its examples."""
         return {
             str(item): np.unique([self.sources.get(clip, clip) for clip in rows["clip"]], return_inverse=True)[1]
             for item, rows in self.store.examples.groupby("item")
@@ -153,9 +153,10 @@ class _Study:
         return math.fsum(_log_ways(self._clip_labels(item)) for item in self.items)
 
     def share_permuted(self) -> float:
-        """Return how much of the variance of the labels is within items, where they are permuted.
+        """Return the share of the variance of the labels that is within items, where they are permuted.
 
-        Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often it would among all clips.
+        For classes, which are 0 or 1 each, this is how often permuting changes a label, divided by the same value among all
+        clips.
         """
         label_groups = [self._clip_labels(item) for item in self.items]
         labels = np.concatenate(label_groups)
@@ -176,7 +177,7 @@ class _Study:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
-        """Return targets, and the item that replaces each."""
+        """Return permuted targets, and the item that replaces each item."""
         if not self.permutes_items:
             permuted = {item: rng.permutation(self._clip_labels(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}
@@ -187,7 +188,7 @@ class _Study:
         return self.targets | moved, in_place_of
 
     def train(self, job: Job, targets: Targets, in_place_of: Mapping[str, str]) -> float:
-        """Return the value of the instance with these targets, trained on all folds with all seeds."""
+        """Return the score of the instance with these targets, trained on all folds with all seeds."""
         store = _PermutedStore(self.store.folder, self.store.description, targets)
         settings, task = self.instance.settings, self.instance.task
         averaging = settings.averaging if self.instance.has_windows or settings.item_decision != "none" else None
@@ -214,14 +215,14 @@ def permute_labels(instance: InstanceResults, n_permutations: int, console: Cons
     """Return the permutation test of an instance that is an estimator, and write it into the folder of the instance.
 
     Args:
-        instance: Without scores over items.
-        n_permutations: How often labels are permuted.
-        console: Is told how long it takes.
-        is_agreed: It may take more than an hour.
+        instance: An instance without scores over items.
+        n_permutations: Number of permutations.
+        console: Prints the estimated duration.
+        is_agreed: Whether it may take more than an hour.
 
     Raises:
-        SettingsError: The instance is no estimator, or it would take more than an hour and nobody has agreed to that.
-        ResultsError: Something is missing, is not what it was, or labels can be permuted in too few ways.
+        SettingsError: The instance is not an estimator, or the test would take more than an hour without `is_agreed`.
+        ResultsError: A file is missing or has changed, or labels can be permuted in too few ways.
     """
     _refuse_what_cannot(instance, n_permutations)
     study, job = _read(instance, console)
@@ -268,7 +269,7 @@ def permute_labels(instance: InstanceResults, n_permutations: int, console: Cons
 
 
 def describe_test(test: PermutationTest, instance: InstanceResults, n_competing: int) -> list[str]:
-    """Return what a permutation test says, in sentences."""
+    """Return the result of a permutation test in sentences."""
     item = _item_word(instance)
     how = f"each {item} got the label and the folds of another" if test.permutes_items else (
         f"the labels of the clips of each {item} were permuted"
@@ -315,7 +316,7 @@ def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
 
 
 def _read(result: InstanceResults, console: Console) -> tuple[_Study, Job]:
-    """Return the study of an instance, and a job of it, with any fold."""
+    """Return the study of an instance, and one of its jobs."""
     folder, number = result.experiment, result.number
     results = open_results(folder)
     over_items = over_items_of(result, [])

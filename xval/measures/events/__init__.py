@@ -1,1 +1,1 @@
-"""Events in recordings: find them in frames, match them with the annotated ones, measure."""
+"""Events in recordings: find them in frames, match them with annotated events, compute scores."""

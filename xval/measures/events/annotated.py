@@ -1,4 +1,4 @@
-"""`AnnotatedRecordings`: the annotated events of recordings from elsewhere, with the labels and frames of a given model."""
+"""`AnnotatedRecordings`: the annotated events of new recordings, in the labels and frames of a given model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,8 +18,8 @@ class AnnotatedRecordings(NamedTuple):
     """The annotated events of recordings.
 
     Attributes:
-        known: By clip, the events whose labels the model knows, and the disputed segments.
-        unknown: By clip, the other events: start_s, end_s, label.
+        known: For each clip, the events whose labels the model knows, and the disputed segments.
+        unknown: For each clip, the other events: start_s, end_s, label.
         labels: The labels of all annotated events.
     """
 
@@ -35,9 +35,9 @@ def read_annotations(
 
     Args:
         data: Recordings with annotations.
-        class_names: Of the model.
+        class_names: Class names of the model.
         policy: See `preprocessing.annotations.labels.resolve`.
-        renames: From labels of the data to classes of the model.
+        renames: Labels of the data with the class of the model that each becomes.
     """
     if data.annotations is None:
         raise CorpusError(f"{data.name}: has no annotated events.")
@@ -66,10 +66,10 @@ def label_frames(
     settings: FrameSettings,
     sample_rate_hz: int,
 ) -> Recording:
-    """Return a recording with the labels of its frames.
+    """Return a recording with a label for each frame.
 
-    With one class per frame, a frame that overlaps an event of an unknown label has no class of the model: the frame and what
-    is found there do not count. With any number of labels per frame, such an event changes nothing.
+    With one class per frame, a frame that overlaps an event of an unknown label has no class of the model, so the frame and
+    events found there do not count. With any number of labels per frame, such an event changes nothing.
     """
     events, disputed = annotated.known[clip]
     frame_samples = settings.frame_samples(sample_rate_hz)

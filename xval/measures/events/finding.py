@@ -25,19 +25,19 @@ def find_events(
     """Find the events of a recording: runs of active frames, smoothed, without short ones.
 
     Args:
-        probabilities: float (n_frames, n_classes), of consecutive frames from the begin of the recording.
-        class_names: Of the columns; multi_class: the first is the background.
-        frame_s: Length of a frame.
-        threshold: Least probability of an active class, 0 to 1. multi_class: the most probable class besides the background is
-            active if it reaches the threshold; None: the most probable class is active unless it is the background.
+        probabilities: float (n_frames, n_classes), of consecutive frames from the beginning of the recording.
+        class_names: Names of the columns; multi_class: the first is the background.
+        frame_s: Length of a frame, seconds.
+        threshold: Smallest probability of an active class, 0 to 1. multi_class: the most probable class except the background
+            is active if it reaches the threshold; None: the most probable class is active unless it is the background.
             multi_label: every class that reaches the threshold is active; None: 0.5.
-        median_frames: Odd length of the median filter over the active frames of each class, whose first and last frame are
+        median_frames: Odd length of the median filter over the active frames of each class; the first and last frame are
             repeated at the ends. 1: no filter.
-        min_duration_s: 0 or more; shorter events are dropped, after the filter.
-        form: multi_class: at most one class is active in a frame; multi_label: any.
+        min_duration_s: Smallest duration of an event, 0 or more; shorter events are removed after the filter.
+        form: multi_class: at most one class is active in a frame; multi_label: any number.
 
     Returns:
-        start_s, end_s, label, sorted by begin; events of one label do not touch.
+        start_s, end_s, label, sorted by start; events of one label do not touch.
     """
     from scipy.ndimage import median_filter
 
@@ -58,7 +58,7 @@ def find_events(
 
 
 def _active(probabilities: NDArray[np.floating], threshold: float | None, form: LabelForm) -> NDArray[np.bool_]:
-    """Return bool (n_frames, n_classes), the active classes of each frame, never the background."""
+    """Return the active classes of each frame, never the background: bool (n_frames, n_classes)."""
     if form == "multi_label":
         return np.asarray(probabilities >= (_DEFAULT_THRESHOLD if threshold is None else threshold), dtype=bool)
     rivals = probabilities.copy()

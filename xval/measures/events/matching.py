@@ -1,4 +1,4 @@
-"""Match annotated and found events; each event is in at most one pair."""
+"""Match annotated with found events; each event is in at most one pair."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
     Args:
         reference: Annotated events, int64 (n, 2), ns.
         estimated: Found events, int64 (n, 2), ns.
-        collar_ns: Largest distance of the begins.
-        offset_share: The ends may be apart by the collar, or by this share of the annotated event's length.
+        collar_ns: Largest distance between the starts, ns.
+        offset_share: The ends may differ by the collar, or by this share of the annotated event's length.
 
     Returns:
         intp (n_pairs, 2): numbers of an annotated and a found event.
@@ -37,13 +37,13 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
 
 
 def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Choose pairs so that each event is in one at most: as many of the same label as possible, then as many as possible.
+    """Choose pairs so that each event is in at most one: first as many pairs of equal labels as possible, then as many others.
 
-    Groups of events that no pairs connect are matched one by one, so that a long recording costs no more than its parts.
+    Groups of events without connecting pairs are matched separately, so a long recording takes no more time than its parts.
 
     Args:
-        pairs: intp (n_pairs, 2), what `fitting_pairs` returns.
-        is_same: bool (n_pairs,), whether both have the same label.
+        pairs: intp (n_pairs, 2), the result of `fitting_pairs`.
+        is_same: bool (n_pairs,), whether both events have the same label.
 
     Returns:
         The chosen pairs, intp (n_chosen, 2).

@@ -1,11 +1,10 @@
 """Compare found events with annotated ones, segment by segment and event by event; undefined numbers are NaN.
 
 Defined as by Mesaros, Heittola and Virtanen (Metrics for Polyphonic Sound Event Detection, Applied Sciences 6:162, 2016), and
-tested against the values of sed_eval 0.2.1. It differs from sed_eval in four points: the F1 score is
-2 * correct / (annotated + found), so that it is 0, not undefined, for a class without found or without annotated events; an
-error rate without annotated events is undefined, not a huge number; of all matchings with the most correct events the one with
-the most substitutions counts, whatever the order of the events; times are compared in whole nanoseconds, so that an event
-exactly on a limit is inside.
+tested against the values of sed_eval 0.2.1. It differs from sed_eval in four points: the F1 score is 2 * correct / (annotated +
+found), so it is 0, not undefined, for a class without found or without annotated events; an error rate without annotated events
+is undefined, not a huge number; of all matchings with the most correct events the one with the most substitutions counts,
+whatever the order of the events; times are compared in whole nanoseconds, so that an event exactly on a limit is inside.
 """
 
 import math
@@ -30,11 +29,11 @@ class RecordingEvents(NamedTuple):
     """The events of one recording.
 
     Attributes:
-        reference: What was annotated: start_s, end_s, label.
-        estimated: What was found: start_s, end_s, label.
-        duration_s: Length of the recording.
-        ignored: Segments for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
-            this label on both sides.
+        reference: The annotated events: start_s, end_s, label.
+        estimated: The found events: start_s, end_s, label.
+        duration_s: Length of the recording, seconds.
+        ignored: Segments with a disputed label: start_s, end_s, label. They are cut out of the annotated and found events of
+            this label.
     """
 
     reference: pd.DataFrame
@@ -48,12 +47,12 @@ class Counts:
     """The counts of segments or events over all recordings.
 
     Attributes:
-        n_reference: int64 (n_classes,), how often each was annotated.
-        n_estimated: int64 (n_classes,), how often it was found.
-        n_correct: int64 (n_classes,), how often it was annotated and found at the same place.
-        n_substitutions: Annotated and found at the same place, under two labels.
-        n_deletions: Annotated, and nothing found.
-        n_insertions: Found, and nothing annotated.
+        n_reference: int64 (n_classes,), number of annotated segments or events.
+        n_estimated: int64 (n_classes,), number of found ones.
+        n_correct: int64 (n_classes,), number of ones that were annotated and found at the same place.
+        n_substitutions: Number of ones that were annotated and found at the same place with different labels.
+        n_deletions: Number of annotated ones where none was found.
+        n_insertions: Number of found ones where none was annotated.
     """
 
     labels: tuple[str, ...]
@@ -68,10 +67,10 @@ class Counts:
         """Return the scores of all classes together and their means over classes.
 
         Args:
-            unit: What the names begin with: ``segment`` or ``event``.
+            unit: The prefix of the names: ``segment`` or ``event``.
 
         Returns:
-            f1, precision, recall; error_rate, which is substitutions, deletions and insertions for each one annotated, and
+            f1, precision, recall; error_rate, the number of substitutions, deletions and insertions per annotated one, and
             these three rates; macro_f1, macro_precision, macro_recall and macro_error_rate, the means over the classes for
             which `by_class` defines them. NaN: undefined.
         """
@@ -91,9 +90,9 @@ class Counts:
         return {f"{unit}_{name}": value for name, value in scores.items()}
 
     def by_class(self) -> dict[str, dict[str, float]]:
-        """Return f1, precision, recall, error_rate (missed and wrong ones for each one annotated), n_reference and n_estimated.
+        """Return f1, precision, recall, error_rate (deletions and insertions per annotated one), n_reference and n_estimated.
 
-        Precision is NaN where nothing was found, recall and error rate where nothing was annotated, F1 where neither.
+        Precision is NaN if none was found, recall and error rate if none was annotated, F1 if neither was.
         """
         counts = zip(self.labels, self.n_reference.tolist(), self.n_estimated.tolist(), self.n_correct.tolist(), strict=True)
         return {
@@ -110,16 +109,16 @@ class Counts:
 
 
 def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
-    """Count the segments of time in which each label is annotated and found.
+    """Count the time segments in which each label is annotated and found.
 
-    A label is active in each segment that one of its events overlaps. The last segment may be shorter; what is after the end of
+    A label is active in each segment that one of its events overlaps. The last segment may be shorter; time after the end of
     the recording does not count. A label does not count in a segment of which at least half is ignored for it. In each segment
     a missed and a wrong label together are a substitution.
 
     Args:
         recordings: `RecordingEvents`, or tuples like it.
         labels: All classes of events, without the background.
-        segment_s: Length of a segment.
+        segment_s: Length of a segment, seconds.
     """
     counts = _nothing(labels)
     segment_ns = round(segment_s * NS_PER_S)
@@ -147,18 +146,18 @@ def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str],
 def count_events(
     recordings: Iterable[RecordingEvents], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
 ) -> Counts:
-    """Count the events that are annotated, found, and both.
+    """Count annotated, found and matched events.
 
-    An annotated and a found event fit if they begin within the collar of each other, and end within the collar or the share of
-    the annotated event's length, whichever is more. Each event is matched once at most: as many as possible with one of the
-    same label (correct), and of the others as many as possible with one of another label (a substitution). The rest of an
-    event of which an ignored segment was cut off counts only if it is matched or longer than the collar.
+    An annotated and a found event fit if their starts differ by at most the collar, and their ends by at most the collar or the
+    share of the annotated event's length, whichever is larger. Each event is matched at most once: first as many as possible
+    with one of the same label (correct), then as many as possible with one of another label (a substitution). What remains of
+    an event after an ignored segment was cut off counts only if it is matched or longer than the collar.
 
     Args:
         recordings: `RecordingEvents`, or tuples like it.
         labels: All classes of events, without the background.
-        collar_s: Largest distance of the begins, and of the ends.
-        offset_share: Of the annotated event's length, which the ends may be apart too.
+        collar_s: Largest distance between the starts, and between the ends, seconds.
+        offset_share: Share of the annotated event's length by which the ends may also differ.
     """
     counts = _nothing(labels)
     collar_ns = round(collar_s * NS_PER_S)
@@ -183,7 +182,7 @@ def count_events(
 
 
 class _Pieces(NamedTuple):
-    """Events as numbers: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), where an ignored segment was cut off."""
+    """Events as arrays: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), whether an ignored segment was cut off."""
 
     edges: Intervals
     classes: NDArray[np.intp]
@@ -191,7 +190,7 @@ class _Pieces(NamedTuple):
 
 
 def _pieces(events: pd.DataFrame, labels: Sequence[str], ignored: pd.DataFrame | None) -> _Pieces:
-    """Return the events without what is ignored of their label."""
+    """Return the events without the ignored segments of their label."""
     edges = intervals.from_seconds(events["start_s"], events["end_s"])
     classes = np.array([labels.index(label) for label in events["label"]], dtype=np.intp)
     segments = [_covered(ignored, label) for label in labels]
@@ -233,7 +232,7 @@ def label_intervals(events: pd.DataFrame | None, label: str) -> Intervals:
 
 
 def _covered(events: pd.DataFrame | None, label: str) -> Intervals:
-    """Return what the events of a label cover: int64 (n, 2), ns."""
+    """Return the intervals that the events of a label cover: int64 (n, 2), ns."""
     return intervals.union(label_intervals(events, label))
 
 

@@ -1,9 +1,9 @@
 """PSDS, the polyphonic sound detection score: from 0 to 1, over all thresholds of the scores of frames.
 
 Defined by Bilen et al. (A Framework for the Robust Evaluation of Sound Event Detection, ICASSP 2020). Every threshold that
-changes something is used, as by Ebbers, Haeb-Umbach and Serizel (Threshold Independent Evaluation of Sound Event Detection
-Scores, ICASSP 2022). Tested against sed_scores_eval 0.0.4. It differs in one point: a class without annotated events is left
-out, for which the score is not defined there.
+changes a decision is used, as by Ebbers, Haeb-Umbach and Serizel (Threshold Independent Evaluation of Sound Event Detection
+Scores, ICASSP 2022). Tested against sed_scores_eval 0.0.4. It differs in one point: a class without annotated events is skipped
+here, where the score is undefined there.
 """
 
 import math
@@ -24,14 +24,14 @@ _NS_PER_H = 3600 * NS_PER_S
 
 
 class Scenario(NamedTuple):
-    """What counts as found, and what a mistake costs.
+    """The conditions for a detected event, and the costs of errors.
 
     Attributes:
-        detection: Least share of what is found that is in annotated events of its class (DTC).
-        annotated: Least share of an annotated event that is in such (GTC).
-        crossing: Least share of what is wrongly found that is in annotated events of another class (CTTC).
-        crossing_cost: What is confused with another class costs so much more (alpha_CT).
-        spread_cost: How many standard deviations over classes are taken off the mean over classes (alpha_ST).
+        detection: Smallest share of a detection that is in annotated events of its class (DTC).
+        annotated: Smallest share of an annotated event that is in such detections (GTC).
+        crossing: Smallest share of a wrong detection that is in annotated events of another class (CTTC).
+        crossing_cost: Additional cost of a confusion with another class (alpha_CT).
+        spread_cost: Number of standard deviations over classes to subtract from the mean over classes (alpha_ST).
         most_per_h: Effective false positives per hour up to which the curve counts (e_max).
     """
 
@@ -47,17 +47,17 @@ SCENARIOS = {
     "psds1": Scenario(0.7, 0.7, 0.3, 0.0, 1.0, 100.0),
     "psds2": Scenario(0.1, 0.1, 0.3, 0.5, 1.0, 100.0),
 }
-"""Those of DCASE, task 4, from 2021 on: 1 asks for exact times, 2 not to confuse classes."""
+"""The scenarios of DCASE, task 4, since 2021: 1 rewards exact times, 2 rewards not confusing classes."""
 
 
 class ScoredRecording(NamedTuple):
     """A recording with the scores of its frames.
 
     Attributes:
-        reference: What was annotated: start_s, end_s, label.
-        scores: float (n_frames, n_labels), of consecutive frames from the begin, the higher the surer.
+        reference: The annotated events: start_s, end_s, label.
+        scores: float (n_frames, n_labels), of consecutive frames from the beginning; higher is more confident.
         ignored: Segments that do not count for a label: start_s, end_s, label; None: there are none.
-        min_duration_s: What is shorter is not found.
+        min_duration_s: Shorter events are not detected.
         median_frames: Odd length of the median filter over the scores of each label, as over active frames in `find_events`.
     """
 
@@ -70,13 +70,13 @@ class ScoredRecording(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """Whatever some threshold finds of a class in a recording, and the annotated events that it overlaps.
+    """All detections of a class in a recording at any threshold, and the annotated events that they overlap.
 
     Attributes:
-        highest: float64 (n_runs,): up to which threshold it is found.
-        lowest: float64 (n_runs,): down to which, this one not included.
-        lengths_ns: int64 (n_runs,).
-        covered_in_run_ns: int64 (n_labels, n_runs): how much of it is in annotated events of each label.
+        highest: float64 (n_runs,), the highest threshold at which a run is found.
+        lowest: float64 (n_runs,), the lower limit of these thresholds, not included.
+        lengths_ns: int64 (n_runs,), lengths of the runs.
+        covered_in_run_ns: int64 (n_labels, n_runs), the length of each run that is in annotated events of each label.
         events_ns: int64 (n_events,): lengths of the annotated events of the class.
         pairs: int64 (n_pairs, 3): number of the event, number of the run, ns that they share.
         label_ns: int64 (n_labels,): length of all annotated events of each label.
@@ -93,7 +93,7 @@ class Runs(NamedTuple):
 
 
 def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Runs, ...]:
-    """Return the runs of each label, of which there are at most as many as frames; labels name the columns of the scores."""
+    """Return the runs of each label, at most as many as frames; `labels` names the columns of the scores."""
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
     events = [label_intervals(recording.reference, label) for label in labels]
     covered_ns = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
@@ -127,7 +127,7 @@ def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
 def _tabulate(
     recording: ScoredRecording, number: int, label: str, events: Sequence[Intervals], covered_ns: _Counts, edges: _Counts
 ) -> Runs:
-    """Return the runs of a label; of `covered_ns`, int64 (n_labels, n_frames + 1), is counted what is not ignored for it."""
+    """Return the runs of a label; `covered_ns`, int64 (n_labels, n_frames + 1), excludes time that is ignored for it."""
     first, stop, highest, lowest = _find_runs(recording.scores[:, number])
     ignored = label_intervals(recording.ignored, label)
     counted = edges
@@ -157,12 +157,12 @@ def _tabulate(
 
 
 def _until(events: Intervals, edges: _Counts) -> _Counts:
-    """Return how much of the events lies before each edge: int64 (n_frames + 1,), ns."""
+    """Return the total length of the events before each edge: int64 (n_frames + 1,), ns."""
     return np.append(0, np.cumsum(intervals.covered(events, edges)))
 
 
 def _find_runs(scores: NDArray[np.floating]) -> tuple[_Counts, _Counts, _Numbers, _Numbers]:
-    """Return first frame, end, least score, and higher score of the neighbours of each run that some threshold finds."""
+    """Return first frame, end, lowest score, and higher score of the neighbours of each run that some threshold finds."""
     open_runs: list[tuple[int, float]] = []
     rows: list[tuple[int, int, float, float]] = []
     for place, score in enumerate([*scores.tolist(), -math.inf]):
@@ -177,7 +177,10 @@ def _find_runs(scores: NDArray[np.floating]) -> tuple[_Counts, _Counts, _Numbers
 
 
 def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _Numbers] | None:
-    """Return effective false positives per hour, rising, and the highest share of events found up to each; None: no events."""
+    """Return increasing effective false positives per hour, and the highest share of found events up to each.
+
+    None: no events.
+    """
     n_events = sum(len(runs.events_ns) for runs in recordings)
     if not n_events:
         return None
@@ -196,7 +199,7 @@ def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _N
 
 
 def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """Return at which thresholds, from high to low, cost and number of found events change, and by how much."""
+    """Return the thresholds, from high to low, at which cost and number of found events change, and the changes."""
     own = runs.pairs  # of the class itself
     common = np.bincount(own[:, 1], own[:, 2], minlength=len(runs.highest))
     is_right = common >= scenario.detection * runs.lengths_ns

@@ -1,7 +1,4 @@
-"""`AnsweredRecordings`: the predictions of frames of recordings, and the events that follow, next to the annotated ones.
-
-The model is not needed.
-"""
+"""`AnsweredRecordings`: predicted frames and events of recordings next to the annotated ones; no model is needed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,13 +23,13 @@ _Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AnsweredRecordings:
-    """Targets and predictions of frames, in place of `Answered`: its clips are recordings.
+    """Targets and predictions of frames, the counterpart of `Answered` whose clips are recordings.
 
     Attributes:
-        recordings: With their labels.
-        probabilities: Of each recording float32 (n_frames, n_classes).
-        events: Of each recording the annotated events, up to the end of its last frame, and the found ones.
-        runs: Of each recording what any threshold finds of each label.
+        recordings: The recordings with their labels.
+        probabilities: float32 (n_frames, n_classes) for each recording.
+        events: For each recording the annotated events, up to the end of its last frame, and the found ones.
+        runs: For each recording the detections of each label at any threshold.
         labels: The classes of events.
         settings: How events are found.
     """
@@ -56,17 +53,17 @@ class AnsweredRecordings:
 
     @property
     def targets(self) -> NDArray[Any]:
-        """Of all frames: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes)."""
+        """The targets of all frames: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes)."""
         return np.concatenate([recording.targets for recording in self.recordings])
 
     @property
     def predictions(self) -> _Numbers:
-        """Of all frames: float32 (n_frames, n_classes)."""
+        """The predictions of all frames: float32 (n_frames, n_classes)."""
         return np.concatenate(self.probabilities)
 
     @property
     def weights(self) -> _Numbers:
-        """Of all frames: float32 (n_frames,), 0 where a frame counts nowhere."""
+        """The weights of all frames: float32 (n_frames,), 0 for a frame that does not count."""
         return np.concatenate([recording.weights for recording in self.recordings])
 
     @property
@@ -95,7 +92,7 @@ class AnsweredRecordings:
         return self
 
     def by_item(self) -> "Iterator[tuple[str, AnsweredRecordings]]":
-        """Yield each item, in the order of their names, with what was answered on it."""
+        """Yield each item, sorted by name, with its recordings."""
         for item in sorted({recording.item for recording in self.recordings}):
             numbers = [number for number, recording in enumerate(self.recordings) if recording.item == item]
             yield (
@@ -120,7 +117,7 @@ class AnsweredRecordings:
         return count_events(self.events, self.labels).by_class()
 
     def event_counts(self) -> NDArray[np.int64]:
-        """Return int64 (n_items, 2), items by name: correct events, and the sum of annotated and found ones."""
+        """Return the number of correct events, and of annotated and found ones together: int64 (n_items, 2), items by name."""
         counts = [count_events(own.events, self.labels) for _, own in self.by_item()]
         return np.array(
             [
@@ -143,12 +140,12 @@ class AnsweredRecordings:
 def answer_recordings(
     recordings: Sequence[Recording], probabilities: Sequence[_Numbers], options: ScoreOptions
 ) -> AnsweredRecordings:
-    """Find the events in recordings.
+    """Find events in recordings.
 
     Args:
-        recordings: With the labels of their frames.
-        probabilities: Of each recording float32 (n_frames, n_classes).
-        options: With the classes, how events are found and the length of a frame.
+        recordings: Recordings with the labels of their frames.
+        probabilities: float32 (n_frames, n_classes) for each recording.
+        options: Has the classes, the settings for finding events and the length of a frame.
     """
     class_names, settings, frame_s = options.class_names, options.frames, options.frame_s
     if settings is None:
@@ -186,6 +183,6 @@ def answer_recordings(
 
 
 def _until(events: pd.DataFrame, end_s: float) -> pd.DataFrame:
-    """Cut events at the end of the last frame; in the rest of the recording, shorter than a frame, none can be found."""
+    """Cut events at the end of the last frame, because no event can be found in the incomplete frame after it."""
     kept = events[events["start_s"] < end_s]
     return kept.assign(end_s=kept["end_s"].clip(upper=end_s))

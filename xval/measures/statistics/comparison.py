@@ -1,10 +1,10 @@
 """Compare two instances on the same items, and several with one.
 
-A `Difference` is the instance minus the baseline, with its interval and p value; those of several comparisons are adjusted.
+A `Difference` is instance minus baseline, with its interval and p value; p values of several comparisons are adjusted.
 
-`item_difference` takes items as the unit. `corrected_t` takes folds, for scores that are not known of items; it allows for
-training sets that overlap. Both estimate an error: where nothing differs between items or folds there is no p value, rather
-than one of 0, and no equality. Clips of one item are not independent: no test takes them as units.
+The unit of `item_difference` is the item. The unit of `corrected_t` is the fold, for scores without values per item; it
+accounts for overlapping training sets. If nothing differs between items or folds, there is no error, so there is no p value
+(instead of 0) and no equality. Clips of one item are not independent, so no test uses them as units.
 """
 
 import math
@@ -22,12 +22,11 @@ _Numbers = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """A difference of two scores, with its error.
+    """A difference between two scores, with its error.
 
     Attributes:
         value: The difference; NaN: undefined.
-        components: The squared error over items (or folds) and, where that is known, over training runs; none: it cannot be
-            estimated.
+        components: The squared error over items (or folds) and, if known, over training runs; empty: it cannot be estimated.
     """
 
     value: float
@@ -35,31 +34,31 @@ class Difference(NamedTuple):
 
     @property
     def error(self) -> Component:
-        """The squared error, added up; NaN: it cannot be estimated."""
+        """The sum of the squared errors; NaN: it cannot be estimated."""
         return add_runs(*self.components) if self.components else Component(math.nan, math.nan)
 
     @property
     def standard_error(self) -> float:
-        """NaN: it cannot be estimated."""
+        """The standard error; NaN: it cannot be estimated."""
         return math.sqrt(self.error.variance)
 
     @property
     def p(self) -> float:
-        """Two-sided; NaN without an error."""
+        """The two-sided p value; NaN without an error."""
         return 2 * self._tail(-abs(self.value))
 
     def p_equal(self, rope: float) -> float:
-        """Return p of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+        """Return the p value of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
 
-        At most 0.05: the 90 % interval is within ±rope, in the unit of the score; 0: no difference is too small. NaN without
-        an error.
+        It is at most 0.05 if the 90 % interval is within ±rope, in the unit of the score; a rope of 0: no difference is
+        negligible. NaN without an error.
         """
         if not 0 <= rope < math.inf:
             raise SettingsError(f"rope={rope}; expected 0 or more, in the unit of the metric, such as 0.01.")
         return self._tail(abs(self.value) - rope)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return both ends; NaN without an error."""
+        """Return both ends of the interval; NaN without an error."""
         if not 0 < confidence < 1:
             raise SettingsError(f"confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
         if not self.components:
@@ -71,11 +70,11 @@ class Difference(NamedTuple):
 
     @property
     def _errors(self) -> tuple[Component, ...]:
-        """The squared error over only items, and with that over training runs: the wider of both intervals counts."""
+        """The squared error over items only, and the one with training runs added; the wider of both intervals counts."""
         return (self.components[0], self.error)
 
     def _tail(self, shift: float) -> float:
-        """Return the probability of Student t below a shift; NaN without an error."""
+        """Return the probability of Student's t below a shift; NaN without an error."""
         from scipy import special  # here, because it takes a while
 
         if not self.components:
@@ -87,17 +86,17 @@ class Difference(NamedTuple):
 def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
     """Return the corrected resampled t test (Nadeau and Bengio, Machine Learning 52, 2003).
 
-    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several repeats
-    all folds count, as Bouckaert and Frank (PAKDD 2004) have it for repeated cross-validation. The ratio stays, so that more
-    repeats by themselves never make the error small.
+    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. With several repeats
+    all folds count, as in Bouckaert and Frank (PAKDD 2004). The ratio stays the same, so that more repeats alone never make the
+    error small.
 
     Args:
-        differences: float (n_folds,), averaged over seeds: seeds are no further folds.
-        ratio: Number of test items over that of the items that really trained, without those that validated; mean of the
-            folds, more than 0.
+        differences: float (n_folds,), averaged over seeds, because seeds are not further folds.
+        ratio: Number of test items divided by the number of training items (without validation items), averaged over folds;
+            above 0.
 
     Returns:
-        The difference. One fold, or all equal: no error. Any NaN, or no fold: all of it is NaN.
+        The difference. Without error for one fold or equal differences; NaN for any NaN or for no fold.
     """
     if not 0 < ratio < math.inf:
         raise SettingsError(f"ratio={ratio} of test to training items; expected a number above 0, such as 0.25.")
@@ -115,21 +114,21 @@ def item_difference(
     weights: NDArray[Any] | None = None,
     runs: NDArray[Any] | None = None,
 ) -> Difference:
-    """Return the difference of two scores over items, and over training runs where there are several.
+    """Return the difference between two scores with its error over items, and over training runs if there are several.
 
-    With one run it is the paired t test over items, which speaks of these models; with several, the variance of the mean over
-    runs is added (`xval.measures.statistics.crossed`), and it speaks of this way of training.
+    With one run this is the paired t test over items, which is about these models. With several, the variance of the mean over
+    runs is added (`xval.measures.statistics.crossed`), and the test is about this way of training.
 
     Args:
-        values: float (n_items, n_runs), the differences of each item; of pooled scores the pseudo-values of the jackknife,
-            whose mean has the error of the score (Efron and Stein, Annals of Statistics 9, 1981).
-        difference: Of the scores; None: the mean of the values.
-        weights: float (n_classes, n_items), the examples of each item, as of `xval.measures.statistics.effective_items`; None:
-            the scores weigh items, not examples.
-        runs: float (n_runs,), the difference of the scores in each run; None: the means of the values.
+        values: float (n_items, n_runs), the differences of each item; for pooled scores the jackknife pseudo-values, whose mean
+            has the error of the score (Efron and Stein, Annals of Statistics 9, 1981).
+        difference: The difference between the scores; None: the mean of the values.
+        weights: float (n_classes, n_items), number of examples of each item, as in `xval.measures.statistics.effective_items`;
+            None: the scores weight items equally.
+        runs: float (n_runs,), the difference between the scores in each run; None: the means of the values.
 
     Returns:
-        The difference. Fewer than 3 items, or all equal: no error.
+        The difference, without error for fewer than 3 items or equal values.
     """
     values = np.asarray(values, dtype=np.float64)
     item_means = values.mean(axis=1)
@@ -143,7 +142,7 @@ def item_difference(
 
 
 def _differ(values: _Numbers) -> bool:
-    """Return whether values are defined and not all equal but for rounding."""
+    """Return whether values are defined and differ by more than rounding errors."""
     return len(values) > 1 and bool(np.ptp(values) > _ROUNDING * np.abs(values).max())  # False of NaN
 
 
@@ -154,7 +153,8 @@ def holm(p_values: NDArray[Any]) -> _Numbers:
         p_values: float (n_tests,).
 
     Returns:
-        float64 (n_tests,): significant at a level if at most the level. What is NaN stays NaN and does not count as a test.
+        float64 (n_tests,): a test is significant at a level if its value is at most the level. NaN stays NaN and does not count
+        as a test.
     """
     adjusted = np.array(p_values, dtype=np.float64)
     order = np.argsort(adjusted)[: np.sum(~np.isnan(adjusted))]  # NaN come last

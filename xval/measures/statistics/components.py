@@ -1,4 +1,4 @@
-"""Variance components: how much of a score's variance is between folds, and how much between seeds."""
+"""Variance components of a score: the variance between folds and the variance between seeds."""
 
 import math
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ class Components(NamedTuple):
 
     Attributes:
         mean: Mean over folds of the means over seeds.
-        fold: Variance between folds without that of the seeds, cut at 0; with one seed everywhere it holds both; NaN with
+        fold: Variance between folds without that between seeds, at least 0; with one seed everywhere it includes both; NaN with
             one fold.
         seed: Variance between the seeds of a fold; NaN with one seed everywhere.
         n_folds: Number of folds with a score.
@@ -36,7 +36,7 @@ def variance_components(scores: NDArray[Any]) -> Components:
     3.6).
 
     Args:
-        scores: float (n_folds, n_repeats), at least one defined; NaN: not there.
+        scores: float (n_folds, n_repeats), at least one defined; NaN: missing.
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 2 or np.isnan(values).all():

@@ -1,10 +1,10 @@
-"""Variance components of a score over items and over training runs, which cross: each run tests every item.
+"""Variance components of a score over items and training runs, which are crossed: each run tests every item.
 
-A training run is a repeat of the folds or, if there is a single one, a seed. The components give the width of an interval.
+A training run is a repeat of the folds or, if there is only one, a seed. The components give the width of an interval.
 
-Items are all that an interval knows of one training run, so that it is about these trained models. What training anew changes
-shows only between runs (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both
-variances are added; what items and runs have in common is in both, which errs to the safe side.
+With one training run, an interval only includes the variance between items, so it is about these trained models. The variance
+of training again shows only between runs (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys
+2021). Both variances are added; their interaction is in both, which is conservative.
 """
 
 import math
@@ -17,11 +17,11 @@ _ROUNDING = 1e-9
 
 
 class Component(NamedTuple):
-    """The variance of an estimate, or a part of it.
+    """The variance of an estimate, or one component of it.
 
     Attributes:
-        variance: In the square of the score's unit.
-        freedom: Degrees of freedom that the variance was estimated with.
+        variance: The variance, in the squared unit of the score.
+        freedom: Degrees of freedom of the estimated variance.
     """
 
     variance: float
@@ -29,9 +29,9 @@ class Component(NamedTuple):
 
 
 def run_component(runs: NDArray[Any]) -> Component | None:
-    """Return the variance of the mean over training runs, float (n_runs,).
+    """Return the variance of the mean over training runs; `runs` is float (n_runs,).
 
-    None: one run, or runs that are all alike, as those of an estimator are that draws nothing; or one is undefined.
+    None: there is one run, all runs are equal, as for an estimator without randomness, or one is undefined.
     """
     values = np.asarray(runs, dtype=np.float64)
     if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) <= _ROUNDING * np.abs(values).max():
@@ -40,7 +40,7 @@ def run_component(runs: NDArray[Any]) -> Component | None:
 
 
 def add_components(*components: Component) -> Component:
-    """Return the sum of variances, one of which at least is not 0.
+    """Return the sum of variances, at least one of which is not 0.
 
     The degrees of freedom are those of Welch and Satterthwaite (Biometrics Bulletin 2, 1946).
     """
@@ -50,11 +50,11 @@ def add_components(*components: Component) -> Component:
 
 
 def add_runs(item_part: Component, run_part: Component | None = None) -> Component:
-    """Return the variance of a difference, over items and over training runs, for a test.
+    """Return the variance of a difference over items and training runs, for a test.
 
-    ``1 / freedom`` is the mean of that of both, weighted by their variances, as Cochran's approximation weights the quantiles
-    (Biometrics 20, 1964). Satterthwaite weights by the squares, so that three runs that differ little by luck would count for
-    nothing: where partitions differ, it errs in up to 7.4 % for 5 % with three runs, and in 9.9 % with two
+    ``1 / freedom`` is the mean of both values, weighted by their variances, as Cochran's approximation weights the quantiles
+    (Biometrics 20, 1964). Satterthwaite weights by the squares, so three runs that happen to differ little would hardly count:
+    if partitions differ, its error rate at a level of 5 % is up to 7.4 % with three runs, and 9.9 % with two
     (``benchmarks/statistics_simulation.py --seeds``).
     """
     if run_part is None:
@@ -65,10 +65,10 @@ def add_runs(item_part: Component, run_part: Component | None = None) -> Compone
 
 
 def half_width(confidence: float, *item_parts: Component, run_part: Component | None) -> float:
-    """Return half of the width of the interval by Student t of an estimate whose variances are added.
+    """Return half of the width of the Student t interval of an estimate with the sum of variances.
 
-    As a further variance brings its own degrees of freedom, it could make the interval narrower; it is never narrower than
-    with only items, one variance of which at least is not 0.
+    A further variance brings its own degrees of freedom, which could make the interval narrower; the result is never narrower
+    than with items only. At least one variance of the items is not 0.
     """
     from scipy import special  # here, because it takes a while and some who read intervals compute none
 

@@ -1,4 +1,4 @@
-"""The interval of a difference between two groups that share no item.
+"""The interval of a difference between two groups without common items.
 
 Both standard errors are those of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), the degrees of freedom those of
 Welch (Biometrika 34, 1947): for means this is the interval of Welch's t test.
@@ -16,7 +16,7 @@ from xval.measures.statistics.effective_items import fewest_items, item_componen
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
 ScoreFunction = Callable[[NDArray[Any]], float]
-"""From the numbers of some items, intp (n,), to their score."""
+"""Function from the numbers of some items, intp (n,), to their score."""
 
 
 def independent_difference(
@@ -29,13 +29,13 @@ def independent_difference(
     runs: Sequence[float] | NDArray[Any] = (),
     weights: tuple[NDArray[Any] | None, NDArray[Any] | None] = (None, None),
 ) -> Interval | None:
-    """Return the interval of the score of the first group less that of the second, each with its number of items.
+    """Return the interval of the score of the first group minus that of the second; each has a number of items.
 
-    `runs` are the differences by each training run, float (n_runs,), and `weights` the examples of the items of each group, as
-    of `score_interval`.
+    `runs` are the differences of each training run, float (n_runs,), and `weights` the numbers of examples of the items of each
+    group, as for `score_interval`.
 
-    None: a group has fewer than 3 items, or fewer than 3 of a class that the score is of; a score is undefined with an item
-    left out, or no item changes one.
+    None: a group has fewer than 3 items, or fewer than 3 of a class of the score; a score is undefined without some item, or
+    does not depend on any item.
     """
     if min(n_first, n_second) < FEWEST_ITEMS:
         return None
@@ -53,13 +53,13 @@ def independent_difference(
 
 
 def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[float, float]:
-    """Return an interval of a difference without what scores within their bounds cannot differ by; NaN stays."""
+    """Return an interval of a difference, limited to the largest difference within the bounds of the score; NaN stays."""
     most = bounds[1] - bounds[0] if bounds else math.inf
     return max(low, -most), min(high, most)
 
 
 def _jackknife_squares(n_items: int, score: ScoreFunction) -> NDArray[np.float64]:
-    """Return what each item adds to the variance."""
+    """Return the contribution of each item to the variance."""
     numbers = np.arange(n_items)
     without = np.array([score(np.delete(numbers, item)) for item in numbers])
     return np.asarray((n_items - 1) / n_items * (without - without.mean()) ** 2)

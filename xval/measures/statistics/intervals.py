@@ -1,13 +1,13 @@
-"""Confidence intervals of means and other scores over items and, where there are several, over training runs.
+"""Confidence intervals of means and other scores over items and, if there are several, over training runs.
 
-Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. It is Student
-t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one, on a
-scale that keeps within the bounds. Its degrees of freedom are those of the items that the score rests on
+The unit is the item, not the clip: clips of one speaker are alike, and an interval over clips would be too narrow. The interval
+uses Student's t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), which is the usual
+one for a mean, on a scale that stays within the bounds. Its degrees of freedom are those of the items that determine the score
 (`xval.measures.statistics.effective_items`).
 
-With a single training run an interval is about other items for the same models: it does not know that other repeats and seeds
-give other models. With several, their variance is added (`xval.measures.statistics.crossed`), and it is about what training in
-this way reaches. benchmarks/statistics_simulation.py measures both.
+With a single training run an interval is about other items for the same models: it ignores that other repeats and seeds give
+other models. With several, their variance is added (`xval.measures.statistics.crossed`), and the interval is about this way of
+training. benchmarks/statistics_simulation.py measures both.
 """
 
 import math
@@ -32,7 +32,7 @@ _MOST_DRAWS = 10  # times the resamples that are wanted, where a score is undefi
 _ROUNDING = 1e-9
 
 Bootstrap = Literal["bootstrap", "bca"]
-"""Percentiles of resamples, or bias-corrected and accelerated ones."""
+"""Percentiles of resamples, or bias-corrected and accelerated percentiles."""
 Bounds = tuple[float, float]
 _Items = NDArray[np.intp]
 _Numbers = NDArray[np.float64]
@@ -42,11 +42,12 @@ class Interval(NamedTuple):
     """An interval over items, or over items and training runs.
 
     Attributes:
-        low: Its lower end.
-        high: Its upper end.
+        low: Lower end.
+        high: Upper end.
         method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``Welch t``, ``exact limit``,
             ``percentile bootstrap`` or ``BCa bootstrap``.
-        covers: ``models``: what these trained models reach on other items; ``method``: what training in this way reaches.
+        covers: ``models``: the interval is for the score of these trained models on other items; ``method``: for the score of
+            this way of training.
     """
 
     low: float
@@ -57,7 +58,7 @@ class Interval(NamedTuple):
 
     @property
     def caution(self) -> str:
-        """What to say next to an interval over fewer than 6 items; empty otherwise."""
+        """The caution to show next to an interval over fewer than 6 items; empty otherwise."""
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
         told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"
@@ -75,11 +76,11 @@ def mean_interval(
     """Return the interval of a mean over items; see `score_interval`.
 
     Args:
-        values: float (n_items,), averaged over training runs; each may be any value within the bounds, both ends included.
+        values: float (n_items,), averaged over training runs, within the bounds or equal to one of them.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval, between 0 and 1.
-        runs: float (n_runs,), the mean by each training run.
-        bootstrap: As of `score_interval`.
+        runs: float (n_runs,), the mean of each training run.
+        bootstrap: As for `score_interval`.
     """
     values = np.asarray(values, dtype=np.float64)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
@@ -105,33 +106,33 @@ def score_interval(
 ) -> Interval | None:
     """Return the interval of a score, such as a macro F1 of all clips.
 
-    It is Student t, with the degrees of freedom of `xval.measures.statistics.effective_items`; with several training runs,
-    those of Satterthwaite. It is taken on a scale that keeps within the bounds: within finite ones the logit scale of the
-    score (delta method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items
-    may be at a bound: it is the score of all items that is transformed.
+    It uses Student's t, with the degrees of freedom of `xval.measures.statistics.effective_items` or, with several training
+    runs, those of Satterthwaite. It is computed on a scale that stays within the bounds: the logit scale of the score for
+    finite bounds (delta method; between -1 and 1 this is Fisher's z), the log scale of the distance to the bound if only one is
+    finite. Items may be at a bound, because only the score of all items is transformed.
 
-    If no item varies and the score is at a bound (all items are 1), the other limit is the exact one, which
-    ``tail ** (1 / n)`` of the range lies away from the opposite bound: at a smaller mean, all of n items would be 1 with less
-    probability than the tail, 2.5 %. n is one more than the degrees of freedom: of items that weigh the same, their number.
+    If no item varies and the score is at a bound (all items are 1), the other limit is the exact one, which ``tail ** (1 / n)``
+    of the range lies away from the opposite bound: at a smaller mean, all of n items would be 1 with less probability than the
+    tail, 2.5 %. n is one more than the degrees of freedom, which for equal weights is the number of items.
 
     The bootstrap draws items with replacement, all examples of each (Efron and Tibshirani, An Introduction to the Bootstrap,
-    1993, chapters 13 and 14). It covers less where items are few, and is there to compare with the intervals of others. It is
-    about these models, as training runs are not drawn.
+    1993, chapters 13 and 14). Its coverage is lower with few items; it is meant for comparison with other authors' intervals.
+    It is about these models, because training runs are not resampled.
 
     Args:
         n_items: Number of items.
-        compute: From the numbers of some items, intp (n,), to the score, averaged over training runs.
+        compute: Function from the numbers of some items, intp (n,), to the score, averaged over training runs.
         bounds: Least and largest possible score, with inf for none; None: any score is possible.
         confidence: Of the interval, between 0 and 1.
-        runs: float (n_runs,), the score of all items by each training run; see `xval.measures.statistics.crossed`.
-        weights: float (n_classes, n_items), the examples of each item, as of `item_component`; None: the score weighs items,
-            not examples.
-        bootstrap: Take this kind of bootstrap in place of t, with ``numpy.random.default_rng(0)``; None: t.
+        runs: float (n_runs,), the score of all items in each training run; see `xval.measures.statistics.crossed`.
+        weights: float (n_classes, n_items), number of examples of each item, as for `item_component`; None: the score weights
+            items equally.
+        bootstrap: Use this kind of bootstrap instead of t, with ``numpy.random.default_rng(0)``; None: t.
 
     Returns:
-        The interval. None: there are fewer than 3 items, or fewer than 3 of a class that the score is of; the score is NaN or
-        infinite, also with an item left out; no item changes a score that is at no bound, so that its error cannot be
-        estimated.
+        The interval. None: there are fewer than 3 items, or fewer than 3 of a class of the score; the score, with or without
+            some item, is NaN or infinite; or the score is not at a bound and does not depend on any item, so that its error
+            cannot be estimated.
     """
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
@@ -168,7 +169,7 @@ def _bootstrap(
 ) -> Interval | None:
     """Return the interval of a score by the bootstrap; None: undefined in nearly all draws, or the same in all.
 
-    A draw in which the score is undefined, as AUC is without an item of one class, is drawn again.
+    A resample with an undefined score, such as AUC without an item of one class, is drawn again.
     """
     rng = np.random.default_rng(0)
     drawn = (compute(rng.integers(n_items, size=n_items)) for _ in range(_MOST_DRAWS * N_RESAMPLES))
@@ -180,12 +181,13 @@ def _bootstrap(
 
 
 def bootstrap_ends(estimate: float, resampled: _Numbers, without: _Numbers | None, confidence: float = 0.95) -> _Numbers:
-    """Return both ends by the bootstrap.
+    """Return both ends of the bootstrap interval.
 
     Args:
         estimate: The score of all items.
-        resampled: float64 (n_resamples,), of items that were drawn.
-        without: float64 (n_items,), without each item, for the acceleration of BCa (Efron, JASA 82, 1987); None: percentiles.
+        resampled: float64 (n_resamples,), the scores of resampled items.
+        without: float64 (n_items,), the score without each item, for the acceleration of BCa (Efron, JASA 82, 1987); None:
+            percentiles.
         confidence: Of the interval.
     """
     from scipy import special
@@ -203,7 +205,7 @@ def bootstrap_ends(estimate: float, resampled: _Numbers, without: _Numbers | Non
 
 
 def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:
-    """Return the numbers of the items that a jackknife leaves out in turn: each, or of more than 500 each group."""
+    """Return the numbers of the items that a jackknife leaves out in turn: each item, or groups of more than 500."""
     numbers = np.arange(n_items)
     is_grouped = n_items > MOST_LEFT_OUT
     return (
@@ -218,13 +220,13 @@ def leave_out(n_items: int, compute: Callable[[_Items], float]) -> _Numbers:
 
 
 def sum_left_out(weights: NDArray[Any]) -> _Numbers:
-    """Return weights of items, float (n_classes, n_items), as those of what `left_out` leaves out in turn."""
+    """Return weights of items, float (n_classes, n_items), summed over the groups of `left_out`."""
     table = np.asarray(weights, dtype=np.float64)
     return np.stack([table[:, own].sum(axis=1) for own in left_out(table.shape[1])], axis=1)
 
 
 def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, str]:
-    """Return both limits and the method; `half` is half of the width on the score's own scale."""
+    """Return both limits and the method; `half` is half of the width on the scale of the score."""
     from scipy import special
 
     low, high = bounds

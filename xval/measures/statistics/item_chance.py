@@ -1,20 +1,22 @@
 """The score of predictors that recognise only the item of an example, such as its speaker.
 
-These are levels of a metric that adds up credits, such as accuracy, for examples of one right class. Where classes belong to
+These levels exist for metrics that add up credits, such as accuracy, of examples with one class each. If classes belong to
 items, they are above the chance of a prediction that ignores the audio: if two of four classes occur only in one half of the
-speakers, and the other two only in the other half, recognising the half reaches 0.5.
+speakers, and the other two only in the other half, recognising the half gives 0.5.
 
-`group_level` is of a predictor that knows which classes an item may have: it gives one answer to all items of the same classes.
-It is the fair form for items that no model has trained on. The most frequent class of each tested item by itself would be an
-oracle: of 10 random labels of 2 classes it is right in 0.62. The sets of classes are those of the tested items, too, and with
-few clips to an item random labels make sets by luck. So they count only where what they reach is more than what sets reach with
-the labels permuted over all examples, in a test at 5 % (Phipson and Smyth 2010; p never 0).
+`group_level` is the score of a predictor that knows which classes an item may have: it gives one prediction for all items with
+the same classes. This is the fair level for items on which no model was trained. Predicting the most frequent class of each
+tested item would be an oracle: with 10 random labels of 2 classes its accuracy is 0.62. The sets of classes come from the
+tested items as well, and with few clips per item random labels produce sets by chance. Therefore they only count if their score
+is significantly higher (test at 5 %) than the score of sets from labels that are permuted over all examples (Phipson and Smyth
+2010; p never 0).
 
-`permuted_level` is of the answers given: their metric over all permutations of the targets within items, which leave all that
-an answer may know of an item, and nothing else (permutation within blocks of exchangeability: Winkler et al.,
+`permuted_level` is the score of the given predictions over all permutations of the targets within items, which preserve all
+that a prediction may know about an item, and nothing else (permutation within blocks of exchangeability: Winkler et al.,
 NeuroImage 123, 2015; of classifiers: Ojala and Garriga, JMLR 11, 2010).
 
-Neither is a level where most of the credit is in items of one class (gender, diagnosis): there to know the item is the task.
+Neither level exists if most of the credit is in items with one class (gender, diagnosis), because there recognising the item is
+the task.
 """
 
 from collections.abc import Callable
@@ -28,19 +30,19 @@ _LEVEL = 0.05
 _ROUNDING = 1e-9
 
 CreditFunction = Callable[[NDArray[np.intp], NDArray[np.float64]], NDArray[np.float64]]
-"""From targets and the weight of each example to what it adds to a metric if it is answered right, float64 (n,)."""
+"""Function from targets and weights of examples to what each adds to a metric if predicted correctly: float64 (n,)."""
 
 
 def group_level(
     targets: NDArray[np.intp], weights: NDArray[np.float64], items: NDArray[np.intp], credit: CreditFunction
 ) -> float:
-    """Return what the best one answer for each group of items reaches; NaN: groups reach no more than by luck.
+    """Return the score of the best single prediction for each group of items; NaN: not significantly more than by chance.
 
-    Two or more items with the same two or more classes are a group. All other items are answered together.
+    A group is two or more items with the same two or more classes. All other items have one common prediction.
 
     Args:
         targets: intp (n,), class numbers.
-        weights: float64 (n,), of each example; their sum is 1.
+        weights: float64 (n,), the weight of each example; their sum is 1.
         items: intp (n,), a number for each item, from 0.
         credit: Of the metric.
     """
@@ -59,11 +61,11 @@ def group_level(
 
 
 class PermutedLevel(NamedTuple):
-    """The metric of answers whose targets are permuted within items; NaN: targets hardly vary within items.
+    """The metric of predictions whose targets are permuted within items; NaN: targets hardly vary within items.
 
     Attributes:
-        mean: Over all permutations.
-        deviation: Over all permutations.
+        mean: Mean over all permutations.
+        deviation: Standard deviation over all permutations.
     """
 
     mean: float
@@ -77,16 +79,16 @@ def permuted_level(
     items: NDArray[np.intp],
     credit: CreditFunction,
 ) -> PermutedLevel:
-    """Return what answers reach when the targets are permuted within items.
+    """Return the score of predictions when the targets are permuted within items.
 
-    Of an item with n examples the sum of credits is one of the entries m[j, permuted j] of a matrix, whose mean and variance
-    over all permutations are exact: the variance is that of the doubly centred matrix, sum of squares / (n - 1) (Hoeffding,
-    Annals of Mathematical Statistics 22, 1951).
+    For an item with n examples the sum of credits is a sum of the entries m[j, permuted j] of a matrix, whose mean and variance
+    over all permutations are known exactly: the variance is that of the doubly centred matrix, sum of squares / (n - 1)
+    (Hoeffding, Annals of Mathematical Statistics 22, 1951).
 
     Args:
-        targets: As of `group_level`, as all others.
+        targets: As for `group_level`.
         answers: intp (n,), class numbers.
-        weights: Equal for the examples of an item.
+        weights: As for `group_level`, equal for the examples of an item.
         items: A number for each item.
         credit: Of the metric.
     """
@@ -109,7 +111,7 @@ def permuted_level(
 def _sum_by_item(
     classes: NDArray[np.intp], items: NDArray[np.intp], values: NDArray[np.float64], n_classes: int | None = None
 ) -> NDArray[np.float64]:
-    """Return the sum of values by item and class, float64 (n_items, n_classes)."""
+    """Return the sum of values by item and class: float64 (n_items, n_classes)."""
     n_items, n_classes = int(items.max()) + 1, n_classes or int(classes.max()) + 1
     sums = np.bincount(items * n_classes + classes, values, n_items * n_classes)
     return np.asarray(sums, np.float64).reshape(n_items, n_classes)
@@ -122,7 +124,7 @@ def _vary_within_items(credits_by_item: NDArray[np.float64]) -> bool:
 
 
 def _by_groups(credits_by_item: NDArray[np.float64]) -> float:
-    """Return what the best one answer for each group of items reaches."""
+    """Return the score of the best single prediction for each group of items."""
     class_sets, group_of_item = np.unique(credits_by_item > 0, axis=0, return_inverse=True)
     group_of_item = group_of_item.reshape(-1)
     is_group = (np.bincount(group_of_item) > 1) & (class_sets.sum(axis=1) > 1)

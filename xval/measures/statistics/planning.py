@@ -1,6 +1,6 @@
-"""Power analysis: what a study could have detected, and what a study of another size would, by the noncentral t distribution.
+"""Power analysis with the noncentral t distribution: the difference that a study, or one of another size, can detect.
 
-The error of a score or of a difference is given by its variance components.
+The error of a score or of a difference follows from its variance components.
 """
 
 import math
@@ -20,14 +20,14 @@ _STEP = 1.25
 
 
 class Pilot(NamedTuple):
-    """The error of a score, or of a paired difference, in a study that was made: what studies of another size would have.
+    """The error of a score, or of a paired difference, in a finished study, from which errors of other sizes follow.
 
     Attributes:
-        components: The squared error over items and, where that is known, over training runs.
-        n_runs: Its number of training runs.
-        n_clips: Mean number of clips of an item.
-        clip_share: Which share of the variance over items comes from the choice of their clips, so that more clips lower it;
-            NaN: not known.
+        components: The squared error over items and, if known, over training runs.
+        n_runs: Number of training runs of the study.
+        n_clips: Mean number of clips per item.
+        clip_share: Share of the variance over items that comes from the choice of their clips, which more clips reduce; NaN:
+            not known.
     """
 
     components: Sequence[Component]
@@ -38,7 +38,7 @@ class Pilot(NamedTuple):
 
     @classmethod
     def from_deviations(cls, items: float, clips: float, runs: float, *, n_items: int, n_clips: float, n_runs: int) -> "Pilot":
-        """Return a pilot from its standard deviations: between items, of one clip within an item, between training runs."""
+        """Return a pilot from standard deviations between items, between clips of an item, and between training runs."""
         variance = items**2 + clips**2 / n_clips
         components = [Component(variance / n_items, n_items - 1), Component(runs**2 / n_runs, n_runs - 1)]
         share = clips**2 / n_clips / variance if variance else 0.0
@@ -55,13 +55,13 @@ class Pilot(NamedTuple):
     def error(self, n_items: float, n_runs: float, n_clips: float | None = None) -> list[Component]:
         """Return the squared errors of a study of another size.
 
-        The variance over items falls with their number, and the part of it that comes from their clips with the number of
-        these; that over training runs falls with the number of runs.
+        The variance over items decreases with their number, its part from the choice of clips with the number of clips, and the
+        variance over training runs with the number of runs.
 
         Args:
             n_items: Number of items.
             n_runs: Number of training runs.
-            n_clips: Of an item, may be infinite; None: as in the pilot.
+            n_clips: Number of clips per item, may be infinite; None: as in the pilot.
         """
         clip_ratio = 1.0 if n_clips is None else 1 - self.clip_share + self.clip_share * self.n_clips / n_clips
         sizes = (n_items / self.n_items, clip_ratio), (n_runs / self.n_runs, 1.0)
@@ -71,20 +71,23 @@ class Pilot(NamedTuple):
         ]
 
     def half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
-        """Return half of the width of the 95 % interval of a score that a study of another size has, as of `error`."""
+        """Return half of the width of the 95 % interval of a score in a study of another size, as for `error`."""
         item_part, *run_part = self.error(n_items, n_runs, n_clips)
         return half_width(1 - LEVEL, item_part, run_part=run_part[0] if run_part else None)
 
     def difference_half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
-        """Return half of the width of the 95 % interval of a difference that a study of another size has, as of `error`."""
+        """Return half of the width of the 95 % interval of a difference in a study of another size, as for `error`."""
         return Difference(0.0, tuple(self.error(n_items, n_runs, n_clips))).interval(1 - LEVEL)[1]
 
     def detectable(self, n_items: float, n_runs: float, n_clips: float | None = None, *, level: float = LEVEL) -> float:
-        """Return the true difference that a study of another size shows with a probability of 80 %; NaN: no error is known."""
+        """Return the true difference that a study of another size shows with a probability of 80 %.
+
+        NaN: the error is not known.
+        """
         return detectable(add_runs(*self.error(n_items, n_runs, n_clips)), level) if self.components else math.nan
 
     def cautious(self) -> "Pilot":
-        """Return the pilot with the upper 80 % limit of its variance, as few items tell it badly.
+        """Return the pilot with the upper 80 % limit of its variance, because few items estimate it badly.
 
         Browne, On the use of a pilot sample for sample size determination, Statistics in Medicine 14, 1995.
         """
@@ -96,20 +99,21 @@ class Pilot(NamedTuple):
 
 
 def items_needed(shown: Callable[[int], float], difference: float, fewest: int, most: int) -> int | None:
-    """Return the least number of items that shows a true difference; None: more than `most`.
+    """Return the smallest number of items that shows a true difference; None: more than `most`.
 
     Args:
-        shown: From a number of items to the least difference that they show; NaN: not known. It falls with the number, and may
-            rise again where what items add is small compared with training runs, which have few degrees of freedom.
-        difference: Of any sign.
-        fewest: The smallest number.
-        most: The largest number.
+        shown: Function from a number of items to the smallest difference that they show; NaN: not known. It decreases with the
+            number, but may increase again if the variance over items is small compared with that over training runs, which have
+            few degrees of freedom.
+        difference: The true difference, of either sign.
+        fewest: The smallest number of items to consider.
+        most: The largest number of items to consider.
     """
     return first_number(lambda n_items: shown(n_items) <= abs(difference), fewest, most)
 
 
 def first_number(holds: Callable[[int], bool], fewest: int, most: int) -> int | None:
-    """Return the least number of items at which something begins to hold; None: it does not up to `most`."""
+    """Return the smallest number of items at which a condition holds; None: it does not hold up to `most`."""
     low, high = fewest - 1, fewest
     while not holds(high):
         if high >= most:
@@ -122,13 +126,13 @@ def first_number(holds: Callable[[int], bool], fewest: int, most: int) -> int | 
 
 
 def detectable(error: Component, level: float = LEVEL) -> float:
-    """Return the true difference that is shown with a probability of 80 %, from a squared error; NaN: there is none."""
+    """Return the true difference that a study with this squared error shows with a probability of 80 %; NaN: no error."""
     return math.sqrt(error.variance) * _least_shift(error.freedom, level) if error.variance > 0 else math.nan
 
 
 @cache
 def _least_shift(df: float, level: float) -> float:
-    """Return the least detectable difference in standard errors."""
+    """Return the smallest detectable difference in standard errors."""
     return least_detectable(1.0, df, wanted_power=WANTED_POWER, level=level)
 
 

@@ -1,8 +1,8 @@
-"""Nested selection: the test score that choosing an instance by validation scores yields.
+"""Nested selection: the test score of choosing an instance by validation scores.
 
 The mean validation score over folds uses items that other folds test, so the test score of the instance that it selects is
-optimistic. Choosing in each fold by only that fold's own validation items estimates the whole procedure without that bias
-(Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
+optimistically biased. Choosing in each fold only by that fold's own validation items estimates the whole procedure without this
+bias (Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
 """
 
 import math
@@ -17,13 +17,13 @@ _ROUNDING = 1e-12  # scores that differ by less, as shares of the largest, are e
 
 
 class NestedSelection(NamedTuple):
-    """What choosing in each fold by its own validation scores yields.
+    """The result of choosing in each fold by its own validation scores.
 
     Attributes:
         test_mean: Mean of `test_scores` over the folds that have one; NaN without any.
-        test_scores: float64 (n_folds,), the test score of the instance that the fold chooses, the mean of those that tie; NaN
-            where the fold chooses none, or one without a test score.
-        is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
+        test_scores: float64 (n_folds,), the test score of the instance that the fold chooses, averaged over ties; NaN if the
+            fold chooses none, or one without a test score.
+        is_chosen: bool (n_instances, n_folds), whether the fold chooses the instance; several in a fold if they tie.
     """
 
     test_mean: float
@@ -36,14 +36,14 @@ def select_nested(
 ) -> NestedSelection:
     """Choose an instance in each fold by that fold's own validation scores.
 
-    An instance that lacks the validation score in a fold (NaN) cannot be chosen there; what it tests has no say. Instances
-    that tie share the fold, which is the mean of every way to choose among them and does not depend on their order.
+    An instance without a validation score in a fold (NaN) cannot be chosen there; test scores have no influence. Instances that
+    tie share the fold, which is the mean over all ways to choose among them and does not depend on their order.
 
     Args:
         validation: float (n_instances, n_folds), averaged over seeds.
         test: float (n_instances, n_folds), averaged over seeds.
-        higher_is_better: Of the validation score; False for a loss.
-        losses: float (n_instances, n_folds), of which the smaller one decides where instances tie; None: nothing does.
+        higher_is_better: Whether a higher validation score is better; False for a loss.
+        losses: float (n_instances, n_folds), the smaller one breaks ties; None: ties remain.
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
     if validation.shape != test.shape or validation.ndim != 2:
@@ -69,6 +69,6 @@ def select_nested(
 
 
 def _is_highest(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which scores are the highest of their column, but for rounding; -inf is none."""
+    """Return whether a score is the highest of its column, up to rounding; -inf never is."""
     best = scores.max(axis=0, initial=-np.inf)
     return np.asarray(scores >= best - _ROUNDING * np.abs(best, where=np.isfinite(best), out=np.zeros_like(best)), bool)

@@ -1,4 +1,4 @@
-"""Choose the threshold of each label, the probability from which it is predicted, on validation clips, never on tested ones."""
+"""Choose the threshold of each label, the probability from which on it is predicted, on validation clips."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_THRESHOLD = 0.5
-"""Of a label that no validation clip has."""
+"""The threshold of a label that no validation clip has."""
 
 
 def find_thresholds(targets: NDArray[Any], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return for each label the threshold with the largest F1 score, and of equal ones that nearest to 0.5.
+    """Return for each label the threshold with the largest F1 score; ties are broken by the distance to 0.5.
 
-    A threshold lies half-way between two probabilities that occur. Each label by itself, for the macro F1 (Lipton, Elkan &
-    Naryanaswamy, Optimal thresholding of classifiers to maximize F1 measure, 2014).
+    A threshold is half-way between two probabilities that occur. Labels are tuned separately, which maximises macro F1 (Lipton,
+    Elkan & Naryanaswamy, Optimal thresholding of classifiers to maximize F1 measure, 2014).
 
     Args:
         targets: float32 (n_clips, n_classes), 0 or 1, of validation clips.

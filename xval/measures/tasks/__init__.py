@@ -1,1 +1,1 @@
-"""The tasks, one file each: what a model answers, and the metrics of it."""
+"""The tasks, one file each: the form of predictions, and their metrics."""

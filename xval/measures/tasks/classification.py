@@ -36,12 +36,12 @@ def _five_most_frequent(targets: Targets, weights: NDArray[np.float64]) -> Chanc
 
 
 def _one_of_all(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return 1 / (number of classes that occur): the mean recall of every constant answer and of guessing."""
+    """Return 1 / (number of classes that occur): the mean recall of every constant prediction and of guessing."""
     return Chance(float(1 / np.count_nonzero(np.bincount(targets, weights))), "any constant prediction, or guessing")
 
 
 def _guess(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the mean precision, recall and F1 of guessing: those of a class are its share, and the shares add up to 1."""
+    """Return the mean precision, recall and F1 of guessing: for each class they are its share, and the shares add up to 1."""
     return _one_of_all(targets, weights)._replace(strategy="guessing each class as often as it occurs")
 
 
@@ -130,7 +130,7 @@ def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
 
 
 def _share_chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the Brier score of the class shares as probabilities: 1 less the sum of their squares."""
+    """Return the Brier score of the class shares as probabilities: 1 minus the sum of their squares."""
     shares = np.bincount(targets, weights)
     return Chance(float(1 - np.sum(shares**2)), "the share of each class as its probability")
 
@@ -167,7 +167,7 @@ def ece(targets: Targets, predictions: Predictions) -> float:
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
-    """Refuse arrays of other shapes than those of one classification, and targets that are no class numbers."""
+    """Raise an error for arrays of unsuitable shapes, and for targets that are not class numbers."""
     if targets.ndim != 1 or predictions.ndim != 2:
         raise JobError(
             f"metrics of classification: received targets {targets.shape} and predictions {predictions.shape}; "
@@ -221,7 +221,7 @@ class Classification(ClassTask):
     def counted_scores(self, side: Side) -> dict[str, ResampledScore]:
         """Return accuracy and balanced accuracy.
 
-        Items are weighted by how often they were drawn, which is faster than gathering their clips.
+        Items are weighted by how often they were drawn, which is faster than collecting their clips.
         """
         targets, predictions = side.counted()
         items = np.unique(side.rows["item"].to_numpy(dtype=str), return_inverse=True)[1]
@@ -247,7 +247,10 @@ class Classification(ClassTask):
         }
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
-        """Return the true and the most probable class; the error is the probability of the latter minus that of the former."""
+        """Return the true and the most probable class.
+
+        The error is the probability of the latter minus that of the true one.
+        """
         decoded = self.decode(table, options.class_names).complete()
         targets, probabilities = combine_clips(*decoded, clip_of, options.clip_average)
         classes, numbers = np.array(options.class_names, dtype=object), np.arange(len(targets))

@@ -44,7 +44,10 @@ _WANTED = (
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=frame_chance.chance_accuracy, aliases=("acc",))
 def accuracy(targets: Targets, predictions: Predictions) -> float:
-    """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
+    """Return the share of right decisions: frames with the right class, including background.
+
+    Or labels of frames, on or off.
+    """
     true, predicted = all_classes(targets, predictions)
     if targets.ndim == 1:
         return float(np.mean((true & predicted).any(axis=1)))
@@ -53,10 +56,10 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.chance_balanced, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
-    """Return the unweighted average recall of what there is to be told apart.
+    """Return the unweighted average recall (UAR).
 
-    One class per frame: the mean recall of the classes that occur in the targets, background too. Several labels: the mean over
-    the labels that are heard in some frames and not in others, of the recall of the frames with the label and of those without.
+    One class per frame: the mean recall of the classes that occur in the targets, including background. Several labels: for the
+    labels that occur in some but not all frames, the mean of the recall of frames with the label and of those without.
     """
     true, predicted = all_classes(targets, predictions)
     recalls = divide((true & predicted).sum(axis=0), true.sum(axis=0))
@@ -118,7 +121,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
-    """Refuse arrays of other shapes than those of frames, and targets that are no class numbers or neither 0 nor 1."""
+    """Raise an error for arrays of unsuitable shapes, and for targets that are not class numbers, or neither 0 nor 1."""
     n_frames, n_classes = predictions.shape if predictions.ndim == 2 else (-1, -1)
     if targets.shape not in ((n_frames,), (n_frames, n_classes)):
         raise JobError(
@@ -135,7 +138,7 @@ def check(targets: Targets, predictions: Predictions) -> None:
 
 
 def _first_event(targets: Targets) -> int:
-    """Return the number of the first class of events: behind the background, where there is one."""
+    """Return the number of the first class of events: 1 if there is a background class, else 0."""
     return 1 if targets.ndim == 1 else 0
 
 
@@ -145,7 +148,7 @@ def _count_events(targets: Targets, predictions: Predictions) -> ClassCounts:
 
 
 class FrameClassification(ClassTask):
-    """Classes of frames, one each; its clips are recordings, and what it finds in them are events."""
+    """One class per frame; clips are recordings, and predictions become events."""
 
     target = "frame"
     losses = {"sparse_categorical_crossentropy": "frames"}
@@ -196,7 +199,7 @@ class FrameClassification(ClassTask):
         return {"event_f1": ResampledScore(f1_of, counts[:, 1].clip(1)[np.newaxis])}
 
     def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
-        """Return what a model answers that gives every frame the shares of the classes among the training frames."""
+        """Return predictions that give every frame the class shares of the training frames."""
         from xval.measures.events.recordings import answer_recordings
 
         recordings = cast("AnsweredRecordings", side).recordings
@@ -205,7 +208,7 @@ class FrameClassification(ClassTask):
         return answer_recordings(recordings, constant, options)
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
-        """Return the seconds of each recording whose label is wrong, without those in dispute."""
+        """Return the seconds of each recording with a wrong label, without disputed ones."""
         is_wrong = self._is_wrong(table, options) & (table["weight"] > 0)
         return ClipAnswers(error=((table["end_s"] - table["start_s"]) * is_wrong).groupby(clip_of).sum())
 
@@ -213,11 +216,11 @@ class FrameClassification(ClassTask):
         return np.asarray(table["target"] != table["predicted"])
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
-        """Return how many seconds are wrong."""
+        """Return the number of seconds with a wrong label."""
         return AnswerText(str(answer["answer"]), error=f"{answer['error']:.2f} s wrong")
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return the events of each recording; those that are not annotated are skipped."""
+        """Return the events of each recording; recordings without annotation are skipped."""
         from xval.measures.events.annotated import read_annotations
 
         annotated = read_annotations(data, names, policy, renames)
@@ -226,13 +229,13 @@ class FrameClassification(ClassTask):
 
 
 class MultilabelFrameClassification(LabelsTask, FrameClassification):
-    """Labels of frames, any number each."""
+    """Any number of labels per frame."""
 
     losses = {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"}
     training_metric_classes = {"frames": "BinaryAccuracy"}
 
     def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
-        """Return nothing: scores of labels are those of their events."""
+        """Return nothing, because the scores of labels are those of their events."""
         return {}
 
     def _is_wrong(self, table: "pd.DataFrame", options: ScoreOptions) -> NDArray[np.bool_]:

@@ -44,7 +44,7 @@ _INDEPENDENT = "any prediction that does not depend on the audio"
 _MORE_FREQUENT = "each label always or never, whichever is more frequent"
 _TUNED = ("macro_f1", "micro_f1", "hamming_loss")
 TUNED_METRICS = {f"tuned_{name}": name != "hamming_loss" for name in _TUNED}
-"""The metrics of decisions at thresholds that validation items choose, and whether more of each is better."""
+"""The metrics of decisions at thresholds that validation items choose, with whether higher is better."""
 
 
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,7 +64,7 @@ def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 
 
 def _best_ranking(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return what the order of the labels by their frequency reaches, the same for every example."""
+    """Return the score of ranking the labels by frequency, the same for every example."""
     shares = _shares(targets, weights)
     order = np.argsort(-shares, kind="stable")
     ranks = np.empty(len(shares), np.float32)
@@ -73,14 +73,14 @@ def _best_ranking(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 
 
 def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the mean F1 of labels that are always on: 2 p / (1 + p) of the share p of each."""
+    """Return the mean F1 of predicting all labels: 2 p / (1 + p) for a label with the share p."""
     shares = _shares(targets, weights)
     occur = shares[shares > 0]
     return Chance(mean_of_defined(2 * occur / (1 + occur)), "always all labels that occur", shares > 0)
 
 
 def _best_micro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    """Return the F1 of the best labels to be answered always: some of the most frequent ones."""
+    """Return the F1 of always predicting the best set of labels, which are the most frequent ones."""
     label_shares = _shares(targets, weights)
     order = np.argsort(-label_shares, kind="stable")
     shares = label_shares[order]
@@ -171,7 +171,7 @@ def tuned_metrics(targets: Targets, predictions: Predictions, thresholds: NDArra
 
 
 def check(targets: NDArray[Any], predictions: Predictions) -> None:
-    """Refuse arrays of other shapes than those of labels, and targets that are neither 0 nor 1."""
+    """Raise an error for arrays of unsuitable shapes, and for targets that are neither 0 nor 1."""
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of multilabel_classification: received targets {targets.shape} and predictions {predictions.shape}; "
@@ -237,7 +237,7 @@ class MultilabelClassification(LabelsTask):
         return label_thresholds.find_thresholds(*side.counted())
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
-        """Return the labels of each clip; the error is how many are wrong."""
+        """Return the labels of each clip; the error is the number of wrong labels."""
         clips = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
         n_wrong = [
             len(set(split_labels(true)) ^ set(split_labels(predicted))) for true, predicted in clips.itertuples(index=False)
@@ -245,7 +245,7 @@ class MultilabelClassification(LabelsTask):
         return ClipAnswers(clips["target"], clips["predicted"], error=np.array(n_wrong, float))
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
-        """Return the labels, and how many are wrong."""
+        """Return the labels and the number of wrong ones."""
         n_wrong = int(answer["error"])
         error = f"{n_wrong} label{'s' * (n_wrong != 1)} wrong"
         return AnswerText(self.describe_true(str(answer["answer"])), error=error, is_right=not n_wrong)
@@ -255,7 +255,7 @@ class MultilabelClassification(LabelsTask):
         return true or "no label"
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return which labels each clip has; labels that the model does not know do not count."""
+        """Return the labels of each clip; labels that the model does not know are ignored."""
         matched, targets = match_label_sets(data.table["label"].tolist(), names, renames)
         return TrueLabels(targets, np.ones(len(targets), bool), matched)
 

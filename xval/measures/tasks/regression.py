@@ -25,7 +25,7 @@ Numbers = NDArray[np.float32]
 
 
 def _variances(targets: Numbers, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the variance of each output, the squared error of always answering its mean: float64 (n_outputs,)."""
+    """Return the variance of each output, the squared error of always predicting its mean: float64 (n_outputs,)."""
     wide = targets.astype(np.float64)
     return np.asarray(weights @ (wide - weights @ wide) ** 2)
 
@@ -107,7 +107,7 @@ def ccc(targets: Numbers, predictions: Numbers) -> float:
 
 
 def check(targets: Numbers, predictions: Numbers) -> None:
-    """Refuse arrays of other shapes than those of one regression, and targets that are NaN or infinite."""
+    """Raise an error for arrays of unsuitable shapes, and for targets that are NaN or infinite."""
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of regression: received targets {targets.shape} and predictions {predictions.shape}; "
@@ -122,7 +122,7 @@ def _errors(targets: Numbers, predictions: Numbers) -> NDArray[np.float64]:
 
 
 def _centred(values: Numbers) -> NDArray[np.float64]:
-    """Return the values less their mean over examples: exactly 0 for constant float32 values, whose sum float64 holds."""
+    """Return the values minus their mean over examples: exactly 0 for constant float32 values, because the sum is float64."""
     wide = values.astype(np.float64)
     return np.asarray(wide - np.mean(wide, axis=0))
 
@@ -197,7 +197,7 @@ class Regression(Task):
         return ClipAnswers(texts["target"], texts["predicted"], numbers=columns)
 
     def worst(self, answers: "pd.DataFrame") -> "pd.DataFrame":
-        """Return those with the largest absolute errors first, in standard deviations of the target, summed over targets."""
+        """Return the predictions, largest absolute error first, in standard deviations of the target, summed over targets."""
         import pandas as pd
 
         error = pd.Series(0.0, index=answers.index)

@@ -1,4 +1,4 @@
-"""Representation learning: a model reconstructs its features, and needs no labels.
+"""Representation learning: a model reconstructs its features without labels.
 
 For each example, targets are the mean squared error of predicting the mean, predictions that of the reconstruction, both
 float32 (n_examples,), in squared units of the normalised features.
@@ -50,7 +50,7 @@ def explained_variance(targets: Errors, predictions: Errors) -> float:
 
 
 def check(targets: Errors, predictions: Errors) -> None:
-    """Refuse arrays of other shapes than those of errors of the same examples, and negative errors."""
+    """Raise an error for arrays of unsuitable shapes, and for negative errors."""
     if targets.ndim != 1 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of representation: received errors {targets.shape} of the mean and {predictions.shape} of the "
@@ -61,7 +61,7 @@ def check(targets: Errors, predictions: Errors) -> None:
 
 
 class Representation(Task):
-    """What is learned of features without labels; an answer is the squared error of what a model rebuilds."""
+    """Learning a representation of features without labels; a prediction is the squared error of the reconstruction."""
 
     target = "input"
     has_classes = False
@@ -86,22 +86,25 @@ class Representation(Task):
     def encode(
         self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
     ) -> Encoded:
-        """Return squared_error, and squared_error_of_mean where it is known."""
+        """Return squared_error, and squared_error_of_mean if it is known."""
         error_of_mean = {} if targets is None else {"squared_error_of_mean": targets}
         return {"squared_error": predictions.reshape(len(predictions))} | error_of_mean
 
     def decode(self, columns: Columns, names: Names = ()) -> Decoded:
-        """Return the errors of the mean and of the reconstruction, float32 (n,) each."""
+        """Return the squared errors of the mean and of the reconstruction: two float32 (n,)."""
         error_of_mean = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
         errors = columns["squared_error"].to_numpy().astype(np.float32)
         return Decoded(None if error_of_mean is None else error_of_mean.astype(np.float32), errors)
 
     def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
+        """Return the losses and the training metric.
+
+        Other metrics also require the features, which are not kept between epochs.
+        """
         return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
 
     def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
-        """Return what a model answers that always rebuilds the mean of the training features."""
+        """Return the errors of always reconstructing the mean of the training features."""
         return Answered(side.rows, side.targets, side.targets)
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
@@ -109,7 +112,7 @@ class Representation(Task):
         return ClipAnswers(error=table.groupby(clip_of, sort=True)["squared_error"].mean())
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return that every clip counts; there are no labels."""
+        """Return that every clip counts, because there are no labels."""
         return TrueLabels(None, np.ones(len(data.table), bool))
 
 

@@ -1,4 +1,4 @@
-"""Check names and sizes of the members of zip archives from elsewhere before they are unpacked."""
+"""Check names and sizes of the members of untrusted zip archives before they are unpacked."""
 
 import io
 import stat
@@ -22,19 +22,19 @@ _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, 
 
 @contextmanager
 def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None]) -> Iterator[zipfile.ZipFile]:
-    """Open an archive whose members are all as expected.
+    """Open an archive after checking its members.
 
     Args:
         file: The archive, open for reading at any position.
         path: Its name in messages.
-        largest: Gives the most bytes that a member of some name may have; None where no member may have that name.
+        largest: Function from the name of a member to its largest size in bytes; None: the name is not allowed.
 
     Yields:
         The archive; read its members with `read_chunks` or `read_member`.
 
     Raises:
-        UnsafeModelError: It is no zip, it is damaged, or a member has another name, leads out of the archive, is a link, is
-            encrypted, is there twice, or is larger than it may be.
+        UnsafeModelError: It is not a zip archive, it is damaged, or a member has another name, leads out of the archive, is a
+            link, is encrypted, occurs twice, or is too large.
     """
     n_bytes = file.seek(0, io.SEEK_END)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""Read a .npy file from elsewhere, whose header is compared with its size before memory is taken for the array."""
+"""Read an untrusted .npy file, comparing its header with its size before allocating memory."""
 
 import math
 from pathlib import Path
@@ -15,14 +15,14 @@ _READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_ar
 
 
 def check_array_header(file: BinaryIO, n_bytes: int) -> None:
-    """Refuse a .npy file whose header does not fit its content.
+    """Raise an error for a .npy file whose header does not match its content.
 
     Args:
         file: The file, at its beginning; it is read up to the end of the header.
         n_bytes: Size of the whole file.
 
     Raises:
-        ValueError: It is no .npy file, holds Python objects (a pickle), or its size does not fit its header.
+        ValueError: It is not a .npy file, has Python objects (a pickle), or its size does not match its header.
     """
     version = npy_format.read_magic(file)
     if version not in _READERS:

@@ -1,4 +1,4 @@
-"""The embedder of a saved model or a finished fold: whether it is still the one that made the features.
+"""Check whether the embedder of a saved model or a finished fold still is the one that made the features.
 
 It is an error where an embedder of the user's own has other weights now.
 """
@@ -20,19 +20,19 @@ _UNTRAINED = ("opensmile", "praat", "duration_level")  # families whose features
 
 
 def own_embedder(settings: FeatureSettings) -> Path | None:
-    """Return the file of an embedder that xval has trained; None: there is none, or it comes from elsewhere."""
+    """Return the file of an embedder that xval has trained; None: there is none, or it is foreign."""
     name = settings.embedding_model or ""
     return Path(name.removeprefix(_OWN).strip()) if settings.features == "embedding" and name.startswith(_OWN) else None
 
 
 def foreign_embedder(settings: FeatureSettings) -> str | None:
-    """Return the embedder, or encoder, of the settings of which nothing says what it was trained on; None: there is none."""
+    """Return the embedder or encoder in the settings whose training data are unknown; None: there is none."""
     name = (settings.pretrained and getattr(settings, settings.pretrained)) or ""
     return name if is_foreign(name) else None
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether an ``embedding_model`` comes from elsewhere: neither xval has trained it, nor is it hand-made."""
+    """Return whether an ``embedding_model`` is foreign: neither trained by xval nor hand-crafted."""
     return bool(name) and not is_own(name) and family_of(name) not in _UNTRAINED
 
 
@@ -42,7 +42,7 @@ def is_own(name: str) -> bool:
 
 
 def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
-    """Return whether other weights are there now than made the features of a fold, or than it started from; if any do."""
+    """Return whether the weights of the embedder or initial model of a fold have changed."""
     known = record.get("embedder_hash")
     settings = settings.model_copy(update=(record.get("search") or {}).get("values", {}))
     if known is None or settings.pretrained is None:
@@ -54,7 +54,7 @@ def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
 
 
 def check_embedder(path: Path, description: "ModelDescription") -> None:
-    """Refuse a model whose embedder is not there, or another one now, or not named in model.json."""
+    """Raise an error for a model whose embedder is missing, has changed, or is not named in model.json."""
     settings = description.feature_settings
     if settings.features != "embedding" or description.is_custom:
         return

@@ -1,4 +1,4 @@
-"""Fetch a saved model from an address, once, into a folder for such files, and check its content by the checksum."""
+"""Download a saved model from an address once into a cache folder, and check its checksum."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ from xval.base.operating_system import open_regular
 from xval.settings.model_address import ModelAddress, is_address, parse_address
 
 CACHE_VARIABLE = "XVAL_CACHE"
-"""The variable of the environment that names the folder; without it, it is the one that the system has for such files."""
+"""The environment variable that names the cache folder; the default is the system's cache folder."""
 
 
 def cached_path(address: ModelAddress) -> Path:
-    """Return where the model of an address is once it is fetched."""
+    """Return the path of the model of an address in the cache."""
     import pooch
 
     folder = Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("xval"))
@@ -24,12 +24,12 @@ def cached_path(address: ModelAddress) -> Path:
 
 
 def find_model(text: str, setting: str) -> Path:
-    """Return the file of a model that a setting names by its path or its address, from which it is fetched once."""
+    """Return the file of a model that a setting names by its path, or by its address, from which it is downloaded once."""
     return fetch_model(parse_address(text, setting), setting) if is_address(text) else Path(text)
 
 
 def fetch_model(address: ModelAddress, setting: str = "initial_model") -> Path:
-    """Return the model of an address, fetched if it is not there yet; its checksum is compared."""
+    """Return the model of an address, downloaded if it is not in the cache; its checksum is compared."""
     from preprocessing.corpora._download import Archive, download
 
     path = cached_path(address)

@@ -1,4 +1,4 @@
-"""How far an input is from what a model was trained on, in the model's own embedding: an out-of-distribution score.
+"""An out-of-distribution score: the distance of an input from the training data in the model's own embedding.
 
 Embeddings of training and validation clips are measured once, and kept in novelty.npy and the entry ``novelty`` of
 model.json; new audio is compared with these. The distance is that to the k-th nearest training example, of a network between
@@ -47,11 +47,11 @@ class NoveltySettings(BaseModel):
 
 @dataclass(frozen=True)
 class Novelty:
-    """What a model was trained on, in its own embedding, and how far from it is far.
+    """The embeddings of a model's training examples, and the limit of distances from them.
 
     Attributes:
-        settings: How distances are measured, and their limit.
-        embeddings: Of training examples, float32 (n_kept, n_features).
+        settings: The settings of distances, and their limit.
+        embeddings: float32 (n_kept, n_features), embeddings of training examples.
     """
 
     settings: NoveltySettings
@@ -73,7 +73,7 @@ class Novelty:
 
 
 def choose_kept(n_examples: int, n_features: int) -> NDArray[np.int64]:
-    """Return which examples are kept or measured, int64 (n_kept,), evenly from first to last."""
+    """Return the indices of the examples to keep or measure, evenly spaced: int64 (n_kept,)."""
     n_kept = min(n_examples, _MOST_EXAMPLES, max(_FEWEST_EXAMPLES, _MOST_VALUES // max(n_features, 1)))
     return np.unique(np.linspace(0, n_examples - 1, n_kept).astype(np.int64)) if n_examples else np.empty(0, np.int64)
 
@@ -86,7 +86,7 @@ def measure_novelty(
     is_network: bool,
     limit_ratio: float | None = None,
 ) -> Novelty | None:
-    """Find from which distance on an input is unlike what a model was trained on.
+    """Find the distance from which on an input is out of distribution for a model.
 
     Args:
         training: Embeddings of training examples, float32 (n_kept, n_features).

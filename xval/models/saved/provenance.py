@@ -1,8 +1,8 @@
-"""What trained a saved model, and whether that is among what a fold tests: the one check against leakage from earlier models.
+"""The training data of a saved model, and whether a fold tests them: the check for leakage from earlier models.
 
-Items and audio count that trained a model or chose its epoch, or did so for a model that it was made from. Audio is compared by
-`preprocessing.audio.read.audio_hash` and by its fingerprint, whatever its dataset or its file is called. The items are in
-model.json, the rest is in .npy files next to it.
+Items and audio count that trained a model or chose its epoch, including those of models that it was made from. Audio is
+compared by `preprocessing.audio.read.audio_hash` and by fingerprint, regardless of the names of dataset and file. The items are
+in model.json, the rest is in .npy files next to it.
 """
 
 import json
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from xval.data.fold import FoldData
 
 SEEN_AUDIO_NAME = "seen_audio.npy"
-"""Hashes of the clips that trained a model or chose its epoch, or did so for a model that it was made from."""
+"""The file of hashes of the clips that trained a model or chose its epoch, including those of its earlier models."""
 TRAINED_AUDIO_NAME = "trained_audio.npy"
-"""The part of them that trained."""
+"""The file of hashes of the training clips only."""
 FINGERPRINTS_NAME = "seen_fingerprints.npy"
-"""Their fingerprints, which recognise them at another level, in another encoding and under another name."""
+"""The file of fingerprints of the clips, which recognise them at another level, in another encoding and by another name."""
 
 _MOST_NAMED = 3
 _MOST_LISTED = 20
@@ -60,12 +60,12 @@ State = Literal["clean", "leaked", "unknown"]
 
 @dataclass(frozen=True)
 class Leakage:
-    """What is known of a model and a fold.
+    """The leakage verdict on a model and a fold.
 
     Attributes:
-        state: clean: it has neither seen what is tested nor been trained on what validates; leaked: it has; unknown: not all
-            that it has seen is known.
-        reason: For a person, to follow the name of the model; empty where it is clean.
+        state: clean: it has not seen test data and was not trained on validation data; leaked: it has; unknown: its training
+            data are not completely known.
+        reason: The reason, as a text that follows the name of the model; empty if it is clean.
     """
 
     state: State
@@ -73,12 +73,12 @@ class Leakage:
 
 
 class SeenClips(NamedTuple):
-    """Which of some clips were seen.
+    """For some clips, whether a model has seen them.
 
     Attributes:
-        by_item: bool (n_clips,), their item of the same dataset was seen.
-        by_audio: bool (n_clips,), identical audio was seen; None: not known.
-        perhaps: bool (n_clips,), an item of another dataset that has the same name was seen.
+        by_item: bool (n_clips,), whether their item of the same dataset was seen.
+        by_audio: bool (n_clips,), whether identical audio was seen; None: not known.
+        perhaps: bool (n_clips,), whether an item of another dataset with the same name was seen.
     """
 
     by_item: NDArray[np.bool_]
@@ -104,9 +104,9 @@ class SeenClips(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """What trained a saved model or chose its epoch, or did so for a model that it was made from.
+    """The data that trained a saved model or chose its epoch, including those of models that it was made from.
 
-    None of its files need be there. Each is read when it is asked for; a `ResultsError` is raised for one that is damaged.
+    All of its files may be missing. Each is read at its first use; a damaged one raises a `ResultsError`.
 
     Attributes:
         model: The path of the model.
@@ -116,7 +116,7 @@ class Provenance:
 
     @cached_property
     def described(self) -> JsonObject:
-        """The content of its model.json; empty where there is none."""
+        """The content of its model.json; empty if there is none."""
         return read_json(self.model.with_suffix(".json")) or {}
 
     @cached_property
@@ -126,7 +126,7 @@ class Provenance:
 
     @cached_property
     def trained_items(self) -> dict[str, frozenset[str]]:
-        """The items that trained, by the name of their dataset."""
+        """The training items, by the name of their dataset."""
         return self._items("trained_items")
 
     @cached_property
@@ -136,7 +136,7 @@ class Provenance:
 
     @cached_property
     def trained_audio(self) -> NDArray[np.uint64] | None:
-        """The `short_hashes` of the clips that trained, uint64 (n_clips,); None: not known."""
+        """The `short_hashes` of the training clips, uint64 (n_clips,); None: not known."""
         return self._hashes(TRAINED_AUDIO_NAME)
 
     @cached_property
@@ -151,12 +151,12 @@ class Provenance:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the items are all: xval made this model, the one that it was made from, and so on."""
+        """Whether the items are complete: xval made this model, the one that it was made from, and so on."""
         return bool(self.items and self.trained_items) and not self.unknown_parts
 
     @property
     def unknown_parts(self) -> list[str]:
-        """The parts of the model of which nothing says what trained them."""
+        """The parts of the model with unknown training data."""
         described = self.described
         parts = [str(part) for part in described.get("unknown_parts") or ()]
         if described.get("initial_model_items") == "unknown":
@@ -169,12 +169,12 @@ class Provenance:
         return parts
 
     def find(self, clips: "pd.DataFrame", corpora: Collection[str], *, trained: bool = False) -> SeenClips:
-        """Return which clips the model has seen, or with `trained` was trained on.
+        """Return the clips that the model has seen, or with `trained` was trained on.
 
         Args:
-            clips: With the columns item and, where audio is known, audio_hash.
-            corpora: The names that their dataset has or had; empty where they are of none.
-            trained: Compare only with what trained.
+            clips: Table with the columns item and, if audio is known, audio_hash.
+            corpora: Present and former names of their dataset; empty without dataset.
+            trained: Compare only with training data.
         """
         listed, audio = (self.trained_items, self.trained_audio) if trained else (self.items, self.audio)
         items = clips["item"].astype(str)
@@ -195,14 +195,14 @@ class Provenance:
     ) -> Leakage:
         """Compare the model with the test and validation sides of a fold, by item, by audio and by fingerprint.
 
-        Scores of what trained it would be optimistic, and those of validation items would win the selection. That the same
-        validation items chose its epoch is allowed, as in models of the same folds.
+        Test scores on its training data would be optimistic, and validation scores on them would win the selection. It is
+        allowed that the same validation items chose its epoch, as in models of the same folds.
 
         Args:
             fold: The fold.
             dataset: The name of its dataset.
             corpus_folder: data/<dataset>, or what it was renamed to.
-            chosen: The clips that count, by side, of conditions on them; of a side that is missing all do.
+            chosen: The clips that conditions choose, by side; all clips of a side that is missing.
         """
         import pandas as pd
 
@@ -210,7 +210,7 @@ class Provenance:
         clips, perhaps = read_clips(corpus_folder), set[str]()
         others, lacking = self.audio_elsewhere(clips), ""
         names = {dataset, *names_of(corpus_folder)}
-        for name, verb, done_with in (("test", "tests", "has heard"), ("validation", "validates with", "was trained on")):
+        for name, verb, done_with in (("test", "tests", "has seen"), ("validation", "validates with", "was trained on")):
             items, trained = getattr(fold, name), name == "validation"
             side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
             if clips is not None and name in chosen:
@@ -229,7 +229,7 @@ class Provenance:
         return Leakage("unknown", reason) if reason else Leakage("clean")
 
     def audio_elsewhere(self, clips: "pd.DataFrame | None") -> NDArray[np.uint64]:
-        """Return the clips that the model has seen and that are not of this dataset: uint64 (n_clips,), `short_hashes`.
+        """Return the `short_hashes` of the clips of other datasets that the model has seen: uint64 (n_clips,).
 
         Near-duplicates within a dataset are found when it is prepared.
         """
@@ -238,7 +238,7 @@ class Provenance:
         return np.setdiff1d(self.audio, short_hashes(clips["audio_hash"]))
 
     def other_versions(self, side: "pd.DataFrame", audio: NDArray[np.uint64], corpus_folder: Path) -> NDArray[np.bool_] | str:
-        """Return which clips of a side were seen at another level, in another encoding or with noise, by their fingerprints.
+        """Return the clips of a side that were seen at another level, in another encoding or with noise, by fingerprint.
 
         Args:
             side: Clips with the columns clip and audio_hash.
@@ -264,7 +264,7 @@ class Provenance:
         return ([], alike) if isinstance(alike, str) else (side["clip"][alike].astype(str).tolist(), "")
 
     def _what_is_unknown(self, perhaps: Collection[str], lacking: str, *, has_hashes: bool) -> str:
-        """Return why a model against which nothing is known may have leaked; empty: it has not."""
+        """Return why a model without known leakage may still have leaked; empty: it has not."""
         if not self.is_complete:
             return "the training data of it, or of a model that it was made from, are not fully known"
         if self.audio is None or self.trained_audio is None:
@@ -287,7 +287,7 @@ class Provenance:
 
 
 def find_seen(models: Sequence[Path], clips: "pd.DataFrame", corpora: Collection[str]) -> SeenClips:
-    """Return which clips any of some models has seen, as `Provenance.find` does; by audio only where that of all is known."""
+    """Return the clips that any of some models has seen, see `Provenance.find`; by audio only if that of all is known."""
     matches = [Provenance(model).find(clips, corpora) for model in models]
     by_audio = [model_match.by_audio for model_match in matches if model_match.by_audio is not None]
     by_item = np.logical_or.reduce([model_match.by_item for model_match in matches])
@@ -298,13 +298,13 @@ def find_seen(models: Sequence[Path], clips: "pd.DataFrame", corpora: Collection
 def describe_training(
     fold: Fold, dataset: str, earlier: Sequence[Provenance], unknown_parts: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return what model.json says of the training of a model.
+    """Return the entries of model.json on the training data of a model.
 
     Args:
-        fold: What it was trained on.
+        fold: The fold on which it was trained.
         dataset: The name of its dataset.
-        earlier: Of the saved models that it was made from.
-        unknown_parts: Its parts of which nothing says what trained them.
+        earlier: The provenance of the saved models that it was made from.
+        unknown_parts: Its parts with unknown training data.
     """
     is_known = all(provenance.is_complete for provenance in earlier)
     return {
@@ -315,7 +315,7 @@ def describe_training(
 
 
 def write_seen_audio(folder: Path, data: "FoldData", earlier: Sequence[Provenance] = ()) -> None:
-    """Write the .npy files of a model that was trained on a fold into its folder, each only where all of it is known.
+    """Write the .npy files of a model that was trained on a fold into its folder, each only if it is completely known.
 
     seen_audio.npy and trained_audio.npy are sorted, uint64 (n_clips,). The index of the dataset is above the feature store.
     """
@@ -344,9 +344,9 @@ def write_seen_audio(folder: Path, data: "FoldData", earlier: Sequence[Provenanc
 
 
 def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
-    """Return item, clip and audio_hash of all clips of a dataset, augmented copies included; None without index or hashes.
+    """Return item, clip and audio_hash of all clips of a dataset, including augmented copies; None without index or hashes.
 
-    The index of data/<dataset> is read once for as long as it does not change; leave the table as it is.
+    The index of data/<dataset> is only read again if it changes; do not modify the table.
     """
     path = corpus_folder / INDEX_NAME
     if not path.is_file():
@@ -370,7 +370,7 @@ def _join(dataset: str, items: Iterable[str], earlier: Iterable[Mapping[str, Ite
 
 
 def _describe(side: "pd.DataFrame", matches: SeenClips) -> str:
-    """Return which items and clips were seen, and what to do; empty where none were."""
+    """Return a text on the seen items and clips with advice; empty if there are none."""
     parts = []
     if matches.by_item.any():
         parts.append(f"item {first_of(side['item'][matches.by_item].unique().tolist(), _MOST_NAMED)}")
@@ -382,7 +382,7 @@ def _describe(side: "pd.DataFrame", matches: SeenClips) -> str:
 
 
 def _describe_alike(alike: Sequence[str], side: "pd.DataFrame", name: str) -> str:
-    """Return which clips of the test or validation side are other versions of seen ones, and what to do; empty: none is."""
+    """Return a text on test or validation clips that are other versions of seen ones, with advice; empty: none."""
     if not alike:
         return ""
     known = f"{len(alike)} of its {counted(len(side), 'clip')} by their fingerprints, in another version"

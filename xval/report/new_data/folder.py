@@ -1,6 +1,6 @@
 """Write the folder of an evaluation on new data, completely or not at all.
 
-It has, as far as they are defined for the task:
+Its files, as far as they are defined for the task:
 
     report.txt  metrics.json  predictions.csv  items.csv  classes.csv  confusion_matrix.csv  confusion_matrix.png
     calibration.csv  reliability.png  events.csv  left_out.csv
@@ -27,7 +27,7 @@ _KIND = "evaluation"
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that is there, unless it holds an evaluation that `overwrite` allows to replace."""
+    """Raise an error for an existing folder, unless it has an evaluation that `overwrite` allows to replace."""
     if not folder.exists():
         return
     if not overwrite:
@@ -38,9 +38,9 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
 
 @contextmanager
 def report_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write an evaluation into, which gets its name at the end of the block.
+    """Yield a folder for an evaluation, which gets its final name at the end of the block.
 
-    With `overwrite` it replaces an evaluation that is there, which stays if the new one fails.
+    With `overwrite` it replaces an existing evaluation, which stays if the new one fails.
     """
     check_output(folder, overwrite=overwrite)
     with naming(folder), only_writer(folder, "--output") as temporary:

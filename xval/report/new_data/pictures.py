@@ -31,7 +31,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
 def confusion_figure(matrix: Sequence[Sequence[int]], class_names: Sequence[str], title: str) -> "Figure":
     """Draw a confusion matrix: colours are shares of the true class, numbers are counts.
 
-    `matrix` has a row of counts per true class and a column per predicted class; `title` says what is counted.
+    `matrix` has a row of counts per true class and a column per predicted class; `title` names what is counted.
     """
     from matplotlib.colors import PowerNorm
 
@@ -108,7 +108,7 @@ def draw_reliability(calibration: Calibration, unit: str) -> bytes:
 
 
 def _write_counts(axes: "Axes", counts: "np.ndarray", shares: "np.ndarray", font_size: float, cell_inches: float) -> None:
-    """Write every count that is not 0 into its cell, as large as fits."""
+    """Write every count that is not 0 into its cell, as large as possible."""
     widest = len(str(int(counts.max())))
     size = min(font_size, 72 * cell_inches / (0.75 * max(widest, 2)))
     for true, predicted in zip(*np.nonzero(counts), strict=True):

@@ -1,4 +1,4 @@
-"""The text of the report of an evaluation, warnings before scores, which is printed and written to report.txt."""
+"""The text of an evaluation, warnings before scores, for the terminal and report.txt."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _MOST_COUNTED = 1e9
 
 
 class Subject(NamedTuple):
-    """Model and data of an evaluation.
+    """The model and the data of an evaluation.
 
     Attributes:
         model: A description of the model.
@@ -65,13 +65,13 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
 
 
 def item_metric(scores: NewDataScores, task_type: str) -> str:
-    """Return the metric that compares items: the first main one that they have."""
+    """Return the metric that compares items: the first main metric that they have."""
     known = {name for metrics in scores.item_metrics.values() for name in metrics}
     return next(name for name in find_task(task_type).main_metrics if name in known)
 
 
 def worst_items(scores: NewDataScores, task_type: str) -> list[tuple[str, dict[str, float]]]:
-    """Return the items, the worst first, those without a value last."""
+    """Return the items, the worst first, items without a value last."""
     metric = item_metric(scores, task_type)
     sign = 1 if find_task(task_type).higher_is_better(metric) else -1
 
@@ -136,7 +136,7 @@ def _item_lines(scores: NewDataScores, task_type: str, word: str) -> list[str]:
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines: the first column to the left, the others to the right."""
+    """Return a table as lines, with the first column left-aligned and the others right-aligned."""
     all_rows = [header, *rows]
     widths = [max(len(row[column]) for row in all_rows) for column in range(len(header))]
     return [

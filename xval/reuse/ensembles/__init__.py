@@ -1,4 +1,4 @@
-"""Ensembles of instances and repeats: made of predictions that are stored already, fold by fold, without training.
+"""Ensembles of instances and seeds, made from stored predictions, fold by fold, without training.
 
 members.py     which predictions, and whether they fit together
 combine.py     means, weights chosen by validation, stacking

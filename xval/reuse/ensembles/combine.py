@@ -1,4 +1,4 @@
-"""Combine the answers of several models: by their mean, by weights that validation chooses, or by a regression on them.
+"""Combine the predictions of several models: by their mean, by weights chosen on validation items, or by a regression.
 
 Means of probabilities: Lakshminarayanan et al. 2017. Greedy forward selection with replacement: Caruana et al. 2004. Stacking:
 Wolpert 1992.
@@ -15,7 +15,7 @@ from xval.base.errors import ResultsError
 from xval.measures.task import Activation
 
 Score: TypeAlias = Callable[[NDArray[Any], NDArray[np.float32]], tuple[float, float]]
-"""From targets and answers to what is to be large: the main metric, and less the loss, which decides between equal ones."""
+"""Function from targets and predictions to a score, larger is better: the main metric, then the negative loss for ties."""
 Fit: TypeAlias = Callable[[NDArray[np.float32], NDArray[Any]], "Combiner"]
 
 _SMALLEST = 1e-6  # probabilities before their logarithm
@@ -26,11 +26,11 @@ _MOST_PARTS = 10
 
 @dataclass(frozen=True)
 class Combiner:
-    """How the answers of members become one.
+    """Combines the predictions of members into one.
 
     Attributes:
         activation: See `Task.activation`.
-        weights: float64 (n_members,), their sum is 1; unused where there are coefficients.
+        weights: float64 (n_members,), their sum is 1; unused if there are coefficients.
         coefficients: float64 (n_members * n_outputs, n_outputs), on logarithms of probabilities (logits of several labels,
             numbers as they are), member by member; None: a weighted mean.
         intercepts: float64 (n_outputs,).
@@ -42,7 +42,7 @@ class Combiner:
     intercepts: NDArray[np.float64] | None = None
 
     def combine(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return one answer for each example: from float32 (n_members, ..., n_outputs) to float32 (..., n_outputs)."""
+        """Combine the predictions of each example: from float32 (n_members, ..., n_outputs) to float32 (..., n_outputs)."""
         if self.coefficients is None or self.intercepts is None:
             return np.tensordot(self.weights, answers, axes=1).astype(np.float32)
         values = _inputs(answers, self.activation) @ self.coefficients + self.intercepts
@@ -60,12 +60,12 @@ def mean_of(n_members: int, activation: Activation) -> Combiner:
 
 
 def choose_members(answers: NDArray[np.float32], targets: NDArray[Any], score: Score, activation: Activation) -> Combiner:
-    """Return the mean of members that greedy forward selection chooses; one may be chosen several times (Caruana et al. 2004).
+    """Return the mean of members from greedy forward selection with replacement (Caruana et al. 2004).
 
     Args:
         answers: float32 (n_members, n, n_outputs), on validation examples.
         targets: int64 (n,) class numbers, or float32 (n, n_outputs).
-        score: What is to be large; NaN counts as the least.
+        score: The score to maximise; NaN counts as the smallest value.
         activation: See `Task.activation`.
     """
     counts = np.zeros(len(answers))
@@ -84,12 +84,12 @@ def choose_members(answers: NDArray[np.float32], targets: NDArray[Any], score: S
 
 
 def _comparable(value: float) -> float:
-    """Return a score to 12 digits, so that rounding tells no equal ones apart; the least one for NaN."""
+    """Return a score with 12 digits, so that rounding errors do not distinguish equal scores; the smallest one for NaN."""
     return -np.inf if np.isnan(value) else float(f"{value:.12g}")
 
 
 def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activation: Activation) -> Combiner:
-    """Return a regression on the answers of all members (Wolpert 1992).
+    """Return a regression on the predictions of all members (Wolpert 1992).
 
     Classes: multinomial logistic regression on the logarithms of the probabilities. Several labels: a logistic regression of
     each label on its logits. Numbers: a linear regression of each on its predictions, without negative weights (Breiman 1996).
@@ -127,14 +127,14 @@ def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activatio
 def cross_predict(
     fit: Fit, answers: NDArray[np.float32], targets: NDArray[Any], items: NDArray[Any], clips: NDArray[Any], where: str
 ) -> NDArray[np.float32]:
-    """Return answers for each item by a combiner that was fitted to the others, for validation scores that are not optimistic.
+    """Return predictions for each item from a combiner that was fitted to the others, so that scores are not optimistic.
 
     Args:
-        fit: From answers and targets to a combiner.
+        fit: Function from predictions and targets to a combiner.
         answers: float32 (n_members, n, n_outputs).
         targets: int64 (n,) class numbers, or float32 (n, n_outputs).
-        items: (n,), whose each example is; left out together, in at most ten parts.
-        clips: (n,), left out together in the place of items where there is one item.
+        items: (n,), the item of each example; the examples of an item are left out together, in at most ten parts.
+        clips: (n,), the clip of each example, left out together if there is only one item.
         where: Named in errors.
 
     Returns:
@@ -155,7 +155,7 @@ def cross_predict(
 
 
 def _inputs(answers: NDArray[np.float32], activation: Activation) -> NDArray[np.float64]:
-    """Return what a regression reads, float64 (..., n_members * n_outputs)."""
+    """Return the inputs of a regression: float64 (..., n_members * n_outputs)."""
     values = np.moveaxis(answers.astype(np.float64), 0, -2)
     if activation != "linear":
         values = np.clip(values, _SMALLEST, 1 - _SMALLEST if activation == "sigmoid" else 1)

@@ -38,7 +38,7 @@ from xval.training.evaluation.fold import KEPT_SIDES, Evaluation, evaluate_predi
 
 @dataclass(frozen=True)
 class _ClipRows:
-    """The clips of a side in the place of its examples, where members cut clips into other examples."""
+    """The clips of a side instead of its examples, if members cut clips into different examples."""
 
     table: pd.DataFrame
     targets: NDArray[Any]
@@ -49,7 +49,7 @@ class _ClipRows:
 
 @contextmanager
 def fit_members(members: Sequence[Member], method: str, job: Job, *_: object) -> "Iterator[FoldEnsemble]":
-    """Combine what the members of a fold predicted; the method is mean, choose or stack, see combine.py.
+    """Combine the predictions of the members of a fold; the method is mean, choose or stack, see combine.py.
 
     Weights are fitted to the validation examples only.
     """
@@ -72,9 +72,10 @@ class FoldEnsemble(Fitted):
     """The ensemble of a fold.
 
     Attributes:
-        members: With what model.ensemble says of each; there it lacks those without a weight.
-        content: Of model.ensemble.
-        predictions: Of each side; on validation examples by combiners that were not fitted to them, see `cross_predict`.
+        members: All members with their entries in model.ensemble, which lacks members without a weight.
+        content: The content of model.ensemble.
+        predictions: The predictions of each side; for validation examples, from combiners that were not fitted to them, see
+            `cross_predict`.
     """
 
     members: Sequence[tuple[Member, model_file.Member]]
@@ -96,7 +97,7 @@ class FoldEnsemble(Fitted):
         return {}
 
     def facts(self) -> Mapping[str, Any]:
-        """Return what the record says of it, besides its scores."""
+        """Return the entries of its record other than scores."""
         members = [member for member, _ in self.members]
         counts = [member.record["n_parameters"] for member in members]
         fitted = {side for member in members for side in fitted_sides(member.record)}
@@ -120,7 +121,7 @@ class FoldEnsemble(Fitted):
 
 
 def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> FoldData:
-    """Return the fold of the first member, with clips for examples where members cut clips differently."""
+    """Return the fold of the first member, with clips instead of examples if members cut clips differently."""
     settings, store, first = job.settings, open_store(Path(job.store_folder)), members[0]
     data = load_fold(
         store,
@@ -154,7 +155,7 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
 def _fit(
     job: Job, data: FoldData, rows: pd.DataFrame, answers: NDArray[np.float32], method: str
 ) -> tuple[Combiner, NDArray[np.float32]]:
-    """Return the combiner of a fold, and answers for the validation rows, of combiners that were not fitted to them."""
+    """Return the combiner of a fold, and predictions for validation rows from combiners that were not fitted to them."""
     task, examples = job.settings.task, data.sides["validation"]
     if method == "mean":
         combiner = mean_of(len(answers), task.activation)

@@ -1,6 +1,6 @@
 """Make an ensemble of finished instances: an instance of the same experiment, without training.
 
-All of its folds are made, or none.
+Either all of its folds are made, or none.
 """
 
 import shutil
@@ -38,7 +38,7 @@ from xval.settings.resolve import Instance
 _NAMES = {"mean": "", "choose": ", chosen", "stack": ", stacked"}
 METHODS = tuple(_NAMES)
 FIRST_NUMBER = 901
-"""The number of the first ensemble of an experiment, behind those of instances that a script may add."""
+"""The number of the first ensemble of an experiment, above the numbers of instances that a script may add."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Ensemble:
     """An ensemble that was made.
 
     Attributes:
-        number: Of its instance.
-        name: ``ensemble 1+3+5``; of other methods than the mean ``ensemble 1+3+5, chosen`` or ``..., stacked``.
-        weights: By fold, the weight of each member with its key.
-        left_out: The metrics that it has no values of, since their code is not imported, each with the reason.
+        number: Number of its instance.
+        name: ``ensemble 1+3+5``, or with other methods than the mean ``ensemble 1+3+5, chosen`` or ``..., stacked``.
+        weights: For each fold, the keys of the members and their weights.
+        left_out: The metrics without values, because their code is not imported, each with the reason.
     """
 
     number: int
@@ -68,15 +68,15 @@ def make_ensemble(
 ) -> Ensemble:
     """Combine the stored predictions of instances, fold by fold; an ensemble of the same members is replaced.
 
-    Keras must be loaded, or is loaded here as KERAS_BACKEND says.
+    If Keras is not loaded, it is loaded with the backend of KERAS_BACKEND.
 
     Args:
         folder: The results folder.
-        numbers: Of the instances; every repeat is a member.
+        numbers: Numbers of the instances; every seed is a member.
         method: mean; choose: the mean of members that greedy forward selection on the validation items chooses; stack: a
-            regression on their answers, fitted to the validation items.
-        number: Of the ensemble; None: the number that it has, or the first free one from 901 on.
-        data_folder: The folder of corpora; None: that of the instances.
+            regression on their predictions, fitted to the validation items.
+        number: Number of the ensemble; None: its present number, or the first free one from 901 on.
+        data_folder: The folder of corpora; None: the one in the settings of the instances.
     """
     if method not in METHODS:
         raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
@@ -98,7 +98,7 @@ def make_ensemble(
 def _make_folds(
     folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
 ) -> dict[int, list[tuple[JobKey, float]]]:
-    """Make all folds in temporary folders and publish them once all are done; return the weights of their members."""
+    """Make all folds in temporary folders and publish them when all are done; return the weights of their members."""
     temporary_folders: dict[JobKey, Path] = {}
     weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
     try:
@@ -124,7 +124,7 @@ def _make_folds(
 
 
 def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Write what a fold leaves, record.json included, and return its record."""
+    """Write the files of a fold, including record.json, and return its record."""
     started = time.monotonic()
     observers = Observers()
     record = run_fold(job, temporary, observers, partial(fit_members, members, method))
@@ -135,7 +135,7 @@ def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str
 
 
 def read_description(folder: ExperimentFolder) -> str:
-    """Return the description of an experiment; empty where its file is gone."""
+    """Return the description of an experiment; empty if its file is gone."""
     path = folder.path / "description.txt"
     try:
         return read_regular(path).decode().strip()
@@ -184,7 +184,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
 
 
 def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpus: Path, folds_hash: str) -> Job:
-    """Return the job of a fold, as its first member had it."""
+    """Return the job of a fold, made from that of its first member."""
     record = first.record
     fold = Fold(first.key.fold, *(tuple(record["items"][side]) for side in SIDES))
     store, code = corpus / "features" / Path(record["store"]).name, folder.path / "code" / str(record["code_hash"])

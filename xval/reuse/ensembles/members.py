@@ -1,4 +1,4 @@
-"""The members of an ensemble: the finished jobs of some instances, with the predictions that they left."""
+"""The members of an ensemble: the finished jobs of some instances, with their stored predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Member:
 
     @cached_property
     def sides(self) -> dict[str, Answered]:
-        """Its answers, by ``validation`` and ``test``."""
+        """Its predictions for ``validation`` and ``test``."""
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
@@ -58,7 +58,7 @@ class Member:
 
 
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
-    """Return the members of each fold: every finished job of the numbered instances, repeats included."""
+    """Return the members of each fold: all finished jobs of the instances, for all seeds."""
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {', '.join(map(str, numbers))}: received an instance twice. Give each once.")
     instances = {instance.number: instance for instance in find_instances(folder, numbers)}
@@ -89,13 +89,13 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
 
 
 def are_same_examples(members: Sequence[Member]) -> bool:
-    """Return whether members cut clips into the same examples; otherwise their answers can be combined only for clips."""
+    """Return whether members cut clips into the same examples; otherwise only predictions for clips can be combined."""
     first = members[0].sides
     return all(_is_same(first[side].rows, other.sides[side].rows) for other in members[1:] for side in KEPT_SIDES)
 
 
 def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Return the rows of ``validation`` or ``test`` and the answers of the members of a fold.
+    """Return the rows of ``validation`` or ``test`` and the predictions of the members of a fold.
 
     Returns:
         A row per example, or per clip unless members cut clips into the same examples; float32 (n_members, n, n_outputs).
@@ -120,7 +120,7 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
 
 
 def _check_instance(instance: InstanceResults) -> None:
-    """Refuse an instance that is not finished or has nothing to combine."""
+    """Raise an error if an instance is not finished or its predictions cannot be combined."""
     settings = instance.written.settings
     if settings.architecture == ENSEMBLE:
         raise SettingsError(f"instance {instance.number}: it is an ensemble itself. Give its members.")

@@ -1,4 +1,4 @@
-"""model.ensemble: the models of the members by path and hash, and how their answers are combined."""
+"""model.ensemble: the models of the members by path and hash, and how to combine their predictions."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -21,9 +21,9 @@ class Member(BaseModel):
     """A model of an ensemble.
 
     Attributes:
-        path: Relative to the folder of model.ensemble.
-        hash: By `hash_member`.
-        weight: In the mean; of a stack the same for all.
+        path: Path relative to the folder of model.ensemble.
+        hash: Hash from `hash_member`.
+        weight: Weight in the mean; equal for all members of a stack.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -37,11 +37,11 @@ class EnsembleFile(BaseModel):
     """The content of model.ensemble.
 
     Attributes:
-        combined: What is combined: the answers for examples, or those for clips, where members cut clips into other examples.
+        combined: Whether predictions for examples are combined, or for clips if members cut clips into different examples.
         activation: See `Task.activation`.
-        members: Those with a weight.
-        coefficients: Of a stack, as `Combiner` has them; None: a weighted mean.
-        intercepts: Of a stack, as `Combiner` has them; None: a weighted mean.
+        members: The members with a weight.
+        coefficients: For a stack, as in `Combiner`; None: a weighted mean.
+        intercepts: For a stack, as in `Combiner`; None: a weighted mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -72,13 +72,13 @@ class EnsembleFile(BaseModel):
 
     @property
     def combiner(self) -> Combiner:
-        """How the answers of the members become one."""
+        """The combiner of the members' predictions."""
         regression = None if self.coefficients is None else (np.array(self.coefficients), np.array(self.intercepts))
         return Combiner(self.activation, np.array([member.weight for member in self.members]), *(regression or ()))
 
 
 def describe(combiner: Combiner, members: list[Member], combined: str) -> EnsembleFile:
-    """Return the content of model.ensemble, without the members that have no weight; they come in the combiner's order."""
+    """Return the content of model.ensemble, without members that have no weight; members are in the combiner's order."""
     return EnsembleFile.model_validate(
         {
             "combined": combined,

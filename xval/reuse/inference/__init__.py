@@ -42,15 +42,15 @@ _SHARED = (
 
 
 def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[str] = ()) -> SavedModel:
-    """Load a model of an experiment, ready for audio.
+    """Load a model of an experiment to apply it to audio.
 
     Args:
         path: A ``.keras`` file with its .json file next to it; a fold folder; an instance folder: the ensemble of its folds; or
             an experiment folder: the instance that validation selects; ``results/demo/experiment_1:2``: its instance 2.
-        gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
-            backend is that of KERAS_BACKEND, or else the one that trained the model.
-        modules: Your own modules with layers of the model, which are imported first, from where they were when the model was
-            trained or where Python looks. The model's files cause no import of them.
+        gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: the backend chooses. The backend
+            is that of KERAS_BACKEND, or else the one that trained the model.
+        modules: Your modules with layers of the model, which are imported first, from their folder at the time of training or
+            from Python's search path. The model's files never cause an import.
 
     Raises:
         ResultsError: The model or its .json file is missing, damaged or not safe to load, or was replaced after its job;
@@ -76,7 +76,7 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
 
 
 def _load(paths: Sequence[Path], descriptions: Sequence[ModelDescription]) -> list[Member]:
-    """Load models; one that is whole, but replaced after its job, is refused."""
+    """Load models; raise an error if a model was replaced after its job."""
     members = list(map(load_member, paths, descriptions))
     for path in paths:
         refuse_replaced(path)
@@ -84,7 +84,7 @@ def _load(paths: Sequence[Path], descriptions: Sequence[ModelDescription]) -> li
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:
-    """Refuse members whose examples or outputs differ."""
+    """Raise an error if the examples or outputs of members differ."""
     for path, description in zip(members, descriptions, strict=True):
         for name in _SHARED:
             if getattr(description, name) != getattr(descriptions[0], name):
@@ -95,7 +95,7 @@ def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, .
 
 
 def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
-    """Choose backend and device, if Keras has not been loaded yet, and load it; estimators of scikit-learn need none."""
+    """Choose backend and device if Keras has not been loaded yet, and load it; scikit-learn estimators do not need it."""
     if "keras" in sys.modules:
         if gpu is not None:
             raise SettingsError(f"gpu={gpu}: Keras is already loaded on a device. Load the model before.")

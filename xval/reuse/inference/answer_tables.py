@@ -1,4 +1,4 @@
-"""Answers of a model as tables: a row for each clip, window, segment or frame, or the events of recordings."""
+"""Predictions of a model as tables: a row for each clip, window, segment or frame, or the events of recordings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,7 +83,7 @@ def _tabulate_frames(
 def joined(
     tables: Sequence[pd.DataFrame], answers: Mapping[int, Answers], sources: Sequence[ClipToPredict], left_out: list[LeftOut]
 ) -> pd.DataFrame:
-    """Return the tables of all answered sources, which have their numbers, as one, with what is said next to it."""
+    """Return the tables of all predicted sources, given by number, as one table with notes in its ``attrs``."""
     nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
     table = pd.concat(
         [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True

@@ -1,4 +1,4 @@
-"""Answer inputs in batches that may span several sources."""
+"""Predict inputs in batches that may span several sources."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _N_AXES_OF_FRAMES = 4  # members, examples, frames, classes
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of all members for some examples of one source.
+    """The predictions of all members for some examples of one source.
 
     Attributes:
         inputs: The examples, without their predictors.
@@ -37,16 +37,16 @@ class Answers:
 
 
 def answer_in_batches(inputs: Iterable[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
-    """Answer inputs in their order, examples of one shape together.
+    """Predict inputs in their order, with examples of one shape in the same batch.
 
-    Batches are padded to a power of two, so that a backend that compiles for each shape compiles rarely.
+    Batches are padded to a power of two, so that backends that compile for each shape compile rarely.
 
     Args:
-        inputs: The number of a source, and examples of it.
-        answers: The functions of the members.
+        inputs: The number of a source, and some of its examples.
+        answers: The prediction functions of the members.
 
     Yields:
-        The number of the source, and the answers for those examples.
+        The number of the source, and the predictions for those examples.
     """
     waiting: list[tuple[int, Inputs]] = []
     n_waiting = 0
@@ -88,7 +88,7 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
 
 
 def find_undefined(answers: Answers, name: str, members: Sequence[Path]) -> UndefinedAnswerError | None:
-    """Return an error that names the member whose answers for a source are NaN or infinite; None: all are numbers."""
+    """Return an error that names the member whose predictions for a source are NaN or infinite; None: all are finite."""
     for member, values in zip(members, answers.values, strict=True):
         if not np.isfinite(values).all():
             return undefined_answer(name, member)
@@ -96,7 +96,7 @@ def find_undefined(answers: Answers, name: str, members: Sequence[Path]) -> Unde
 
 
 def undefined_answer(name: str, member: Path) -> UndefinedAnswerError:
-    """Return an error that names a source and the model whose answer to it is NaN or infinite."""
+    """Return an error that names a source and the model whose prediction for it is NaN or infinite."""
     return UndefinedAnswerError(
         f"{name}: {member} outputs NaN or infinite values, so there is no prediction. Use another fold, or train it again "
         "with a lower learning_rate or clip_norm."
@@ -117,7 +117,7 @@ def _filled(batch: NDArray[Any]) -> NDArray[Any]:
 
 
 def join_answers(pieces: list[Answers]) -> Answers:
-    """Join the answers for one source that were given piece by piece."""
+    """Join the predictions for the pieces of one source."""
     start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
     is_silent = all(piece.inputs.is_silent for piece in pieces)
     inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s, is_silent=is_silent)

@@ -13,11 +13,11 @@ class KerasEmbedder:
     """A saved model that is cut at a layer.
 
     Attributes:
-        n_layers: Its layers with a kernel; number N is what comes behind N of them.
-        device: Where it runs.
+        n_layers: Number of its layers with a kernel; layer number N is the output after N of them.
+        device: The device on which it runs.
 
     Raises:
-        SettingsError: It reads no audio.
+        SettingsError: The model does not read audio.
         ResultsError: The model or its .json file is missing, damaged or not safe to load.
     """
 

@@ -1,4 +1,4 @@
-"""How the members of an ensemble predict together: in each fold as its model.ensemble says, and several folds by their mean."""
+"""Combine the members of an ensemble: in each fold according to its model.ensemble, and over folds by the mean."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,9 +20,9 @@ class Ensemble:
     """The folds of an ensemble of instances, each with the places of its members among `members`.
 
     Args:
-        path: What was asked for.
+        path: The requested path.
         files: The model.ensemble of each fold.
-        descriptions: Of each fold.
+        descriptions: The description of each fold.
     """
 
     def __init__(self, path: Path, files: Sequence[Path], descriptions: Sequence[ModelDescription]) -> None:
@@ -36,7 +36,7 @@ class Ensemble:
         self._combines_clips = any(content.combined == "clips" for content in contents)
 
     def collect(self, groups: Sequence[MemberGroup], request: PredictionRequest, answers: Sequence[Answer]) -> Collected:
-        """Return what `MemberGroup.collect` does, of all groups."""
+        """Return the result of `MemberGroup.collect` for all groups."""
         if isinstance(request.audio, Iterator):
             request = request._replace(audio=list(request.audio))
         if self._combines_clips and request.per == "example":
@@ -55,11 +55,11 @@ class Ensemble:
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
     def combine(self, answers: Answers) -> Answers:
-        """Return the answers of its folds, from those of all members."""
+        """Return the predictions of its folds from those of all members."""
         return replace(answers, values=np.stack([combiner.combine(answers.values[places]) for combiner, places in self._folds]))
 
     def _join(self, group_answers: list[Answers], groups: Sequence[MemberGroup], *, by_clip: bool) -> Answers:
-        """Return the answers of all members for one source, float32 (n_members, n_rows, n_outputs)."""
+        """Return the predictions of all members for one source: float32 (n_members, n_rows, n_outputs)."""
         if by_clip:
             averages = [group.description.clip_average for group in groups]
             group_answers = [

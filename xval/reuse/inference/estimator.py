@@ -1,6 +1,6 @@
-"""A saved estimator of scikit-learn, with what makes its features.
+"""A saved scikit-learn estimator with the networks and settings that make its features.
 
-What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by xval/models/saved.
+Untrusted files are checked first: model.skops by pipeline_file.py, the networks by xval/models/saved.
 """
 
 import math
@@ -32,12 +32,12 @@ _VECTORS = 2  # axes of several vectors
 
 @dataclass(frozen=True)
 class SavedEstimator:
-    """A loaded estimator; nothing in its files has been executed.
+    """A loaded estimator; no code in its files is executed.
 
     Attributes:
-        fitted: Scaler, components and estimator; its grid is not kept.
+        fitted: Scaler, components and estimator, without its grid.
         networks: The cut networks of a combination, in their order.
-        pooling: How stored features become one vector; None of a combination.
+        pooling: How stored features become one vector; None for a combination.
     """
 
     path: Path
@@ -48,17 +48,17 @@ class SavedEstimator:
 
     @property
     def needs_basic(self) -> bool:
-        """Whether it reads basic features too."""
+        """Whether it also reads basic features."""
         return bool(self.description.combination and self.description.combination.basic_features)
 
     def features(
         self, predictors: NDArray[np.float32], basic: NDArray[np.float32] | None, durations_s: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        """Return what the estimator reads of one batch, float32 (n_examples, n_features).
+        """Return the inputs of the estimator for a batch: float32 (n_examples, n_features).
 
         Args:
-            predictors: float32 (n_examples, ...), made as its model.json says.
-            basic: float32 (n_examples, 136), their basic features; needed where `needs_basic`.
+            predictors: float32 (n_examples, ...), made with the settings in its model.json.
+            basic: float32 (n_examples, 136), their basic features; required if `needs_basic`.
             durations_s: float64 (n_examples,), length of each example without padding.
         """
         parts = [np.asarray(network.predict_on_batch(predictors), np.float32) for network in self.networks]
@@ -78,7 +78,7 @@ class SavedEstimator:
 
     @property
     def pooled(self) -> Callable[[Inputs], Inputs] | None:
-        """What makes the vectors that are scaled by item of examples; None: only frames are scaled."""
+        """The function that makes the vectors to scale by item; None: only frames are scaled."""
         pooling = self.pooling
         if pooling is None or not pooling.scales_pooled:
             return None
@@ -86,7 +86,7 @@ class SavedEstimator:
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:
-        """Shape of one example, with None for any length; None without networks, where features are counted instead."""
+        """Shape of one example, with None for any length; None without networks, where the number of features is checked."""
         return tuple(self.networks[0].input.shape[1:]) if self.networks else None
 
     def reads_rows(self, shape: tuple[int, ...]) -> bool:
@@ -99,7 +99,7 @@ class SavedEstimator:
 
     @property
     def n_layers(self) -> int:
-        """Layers with a kernel: none."""
+        """The number of layers with a kernel: 0."""
         return 0
 
     def predictor(self) -> Answer:
@@ -125,15 +125,14 @@ class SavedEstimator:
 
 
 def load_estimator(folder: str | Path) -> SavedEstimator:
-    """Load an estimator from a fold folder; nothing in it is executed.
+    """Load an estimator from a fold folder; no code in it is executed.
 
     Args:
-        folder: With model.skops, model.json and network_<n>/; they may have been moved together.
+        folder: The folder with model.skops, model.json and network_<n>/, which may have been moved together.
 
     Raises:
         SettingsError: skops is not installed.
-        ResultsError: A file is missing or damaged, or holds something else than such an estimator, or one of other classes than
-            model.json names.
+        ResultsError: A file is missing or damaged, is not such an estimator, or has classes other than those in model.json.
     """
     path = Path(folder) / ESTIMATOR_NAME
     description = read_description(path) if path.is_file() else None
@@ -173,7 +172,7 @@ def _pooling(description: ModelDescription) -> Pooling | None:
 
 
 def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:
-    """Return how many numbers an estimator predicts; refuse it where model.json scales others."""
+    """Return the number of outputs of an estimator; raise an error if model.json scales a different number."""
     n_outputs = int(np.size(pipeline.predict(np.zeros((1, pipeline.n_features_in_)))))
     if any(scaling and len(scaling) != n_outputs for scaling in (about.target_mean, about.target_deviation)):
         raise ResultsError(
@@ -184,7 +183,7 @@ def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:
 
 
 def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
-    """Refuse a classifier whose answers have no place among the classes that model.json names."""
+    """Raise an error if a classifier predicts classes that model.json does not name."""
     classes = np.asarray(getattr(pipeline, "classes_", None))
     is_sound = classes.ndim == 1 and classes.dtype.kind in "iu" and len(classes)
     if not is_sound or not ((np.diff(classes) > 0).all() and classes[0] >= 0 and classes[-1] < n_classes):

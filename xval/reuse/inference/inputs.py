@@ -1,4 +1,4 @@
-"""Make the inputs of a model from audio, as the experiment made its examples: clips, windows, segments, frames."""
+"""Make the inputs of a model from audio in the same way as the experiment: clips, windows, segments, frames."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Inputs:
 
     Attributes:
         predictors: float32 (n_examples, ...), the input of the model.
-        start_s: float64 (n_examples,), begin in the file.
-        end_s: float64 (n_examples,), end in the file, without padding.
-        basic: float32 (n_examples, 136), basic features for a combination that reads them.
-        n_frames: Of a sequence of frames: their number without padding.
+        start_s: float64 (n_examples,), start in the file, seconds.
+        end_s: float64 (n_examples,), end in the file without padding, seconds.
+        basic: float32 (n_examples, 136), basic features if a combination reads them.
+        n_frames: Number of frames of a sequence without padding.
         is_cut: Whether the clip is longer than the examples.
         is_silent: Whether all samples are below -80 dBFS.
     """
@@ -43,7 +43,7 @@ class Inputs:
 
 
 def clip_inputs(source: ClipToPredict, description: ModelDescription, *, with_basic: bool) -> Inputs:
-    """Return the examples of a clip, cut as in the experiment: the clip, or windows of it.
+    """Return the examples of a clip, cut as in the experiment: the clip, or its windows.
 
     Raises:
         AudioError: The clip cannot be read, or its features overflow.
@@ -58,16 +58,16 @@ def clip_inputs(source: ClipToPredict, description: ModelDescription, *, with_ba
 def segment_inputs(
     source: ClipToPredict, description: ModelDescription, every_s: float | None, *, with_basic: bool
 ) -> Iterator[Inputs]:
-    """Yield the examples of segments, each treated as a clip; only one segment at a time is held in memory.
+    """Yield the examples of segments, each treated as a clip; only one segment at a time is in memory.
 
     A segment is as long as the training examples. The last one ends with the clip, and may overlap the one before. A clip that
     is shorter than a segment is one segment.
 
     Args:
-        source: Of any length.
-        description: Of the model.
-        every_s: Time from the begin of a segment to that of the next; None: its length.
-        with_basic: Add the basic features.
+        source: A source of any length.
+        description: The description of the model.
+        every_s: Time from the start of a segment to the start of the next, seconds; None: its length.
+        with_basic: Whether to add the basic features.
 
     Raises:
         AudioError: As `clip_inputs`.
@@ -111,12 +111,12 @@ def sequence_inputs(source: ClipToPredict, description: ModelDescription) -> Ite
 def cut_stream(
     blocks: Iterable[NDArray[np.float32]], length: int, step: int, *, moved_back: bool
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Cut a stream of samples into segments, holding no more than it needs in memory.
+    """Cut a stream of samples into segments, keeping as little as possible in memory.
 
     Args:
         blocks: The samples, in blocks of any size.
-        length: Samples of a segment.
-        step: Samples from the begin of a segment to that of the next; if it is more than the length, samples are left out.
+        length: Number of samples of a segment.
+        step: Samples from the start of a segment to the start of the next; if larger than the length, samples are skipped.
         moved_back: True: the last segment has full length and ends with the stream; False: it may be shorter. A stream shorter
             than a segment is one segment in both cases.
 
@@ -190,7 +190,7 @@ def _cut(
 
 
 def _ready(source: ClipToPredict) -> Inputs:
-    """Return features that a script made; they have no times."""
+    """Return features that a script made, which have no times."""
     values = source.values
     if values is None or not np.isfinite(values).all():
         raise AudioError(f"array {source.name}: holds features that are NaN or infinite.")

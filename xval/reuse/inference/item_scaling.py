@@ -1,4 +1,4 @@
-"""Scale the inputs of a model by the clips of each item (normalization = per_item), as its experiment did."""
+"""Scale the inputs of a model by the clips of each item (normalization = per_item), as in its experiment."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +12,9 @@ _VECTOR_AXES = 2  # of several examples that are one vector each
 
 
 def group_by_item(names: Sequence[str], request: PredictionRequest) -> dict[str, list[int]]:
-    """Return the numbers of the clips of each item, two or more but for segments; without ``request.items`` all are of one.
+    """Return the numbers of the clips of each item, at least two except for segments.
+
+    Without ``request.items`` there is one item.
 
     Raises:
         SettingsError: ``items`` or ``enrolment`` is not as long as there are clips, or an item has fewer clips.
@@ -41,12 +43,12 @@ def scaled(
     enrolment: Sequence[bool] | None = None,
     pooled: Callable[[Inputs], Inputs] | None = None,
 ) -> Iterator[tuple[int, Inputs]]:
-    """Yield the inputs of an item, with numbers of their clips, scaled by all of them; they are held in memory until then.
+    """Yield the scaled inputs of an item with the numbers of their clips; all are in memory until the last one is read.
 
-    With `enrolment` the clips whose numbers it names scale. What `pooled` makes of scaled inputs is scaled, too.
+    `enrolment`: for each clip, whether it determines the scale; None: all do. The output of `pooled` is scaled as well.
 
     Raises:
-        SettingsError: `enrolment` names no clip, or what scales is a single vector.
+        SettingsError: `enrolment` names no clip, or the scale would be based on a single vector.
     """
     held = list(inputs)
     if not held:

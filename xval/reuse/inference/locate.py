@@ -1,4 +1,4 @@
-"""Find the saved models in a path: one file, the folds of an instance, or the selected instance of an experiment.
+"""Find the saved models of a path: one file, the folds of an instance, or the selected instance of an experiment.
 
 No backend is loaded.
 """
@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 
 def find_members(path: Path) -> Found:
-    """Return the models in a path, or of ``EXPERIMENT:N``; at least one."""
+    """Return the models of a path, or of ``EXPERIMENT:N``; at least one."""
     path = model_path(path)
     if not path.exists():
         raise ResultsError(f"{path}: there is no such model or folder. Expected {_WANTED}.")
@@ -57,7 +57,7 @@ def find_members(path: Path) -> Found:
 
 
 def find_selected(folder: ExperimentFolder) -> tuple[Path, str]:
-    """Return the folder of the instance that validation selects, and why it is selected."""
+    """Return the folder of the instance that validation selects, and the reason."""
     instances = read_finished(folder, over_items=False)
     ranking = rank_instances(instances)
     if ranking.selected is None:
@@ -90,9 +90,9 @@ def _describe_folds(instance: Path, members: list[Path]) -> str:
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
-    """Return the models of all folds, repeats and seeds; all are members, since nothing ever chooses among them.
+    """Return the models of all folds, repeats and seeds, which are all members.
 
-    Those of a repeat that folds.json does not have any more are none.
+    Models of repeats that folds.json no longer has are skipped.
     """
     folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.from_folder(0, folder.name))}
     numbers = _numbers_of_folds(instance) or {key.fold for key in folders}

@@ -1,4 +1,4 @@
-"""Saved models that predict or embed batches, each with its description; and audio as those of one kind of input read it."""
+"""Saved models that predict or embed batches, each with its description, grouped by the kind of their inputs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Member: TypeAlias = Union["Network", "SavedEstimator"]  # Keras is loaded only for networks
 Collected: TypeAlias = tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]
-"""The answers for each source by its number, all sources, and what is left out."""
+"""The predictions for each source by its number, all sources, and the skipped sources."""
 
 
 def load_member(path: Path, description: ModelDescription) -> Member:
@@ -46,13 +46,13 @@ class MemberGroup(NamedTuple):
 
     @property
     def description(self) -> ModelDescription:
-        """How inputs are made."""
+        """The description of how inputs are made."""
         return self.members[0].description
 
     def collect(self, request: PredictionRequest, answers: Sequence[Answer]) -> Collected:
-        """Return the answers for each readable source by its number, all sources, and what is left out.
+        """Return the predictions for each readable source by its number, all sources, and the skipped sources.
 
-        The functions that answer are those of all members of the model.
+        `answers` are the prediction functions of all members of the model.
         """
         request.check(self.description)
         sources = list_sources(request.audio, sample_rate_hz=request.sample_rate_hz, is_custom=self.description.is_custom)
@@ -81,7 +81,7 @@ class MemberGroup(NamedTuple):
         return answered, sources, failures.listed(sources)
 
     def inputs(self, source: ClipToPredict, per: Per, every_s: float | None) -> Iterator[Inputs]:
-        """Yield the inputs of a source; refuse those whose shape a member does not read, as of ready features."""
+        """Yield the inputs of a source; raise an error for a shape that a member does not accept, as with ready features."""
         with_basic = any(member.needs_basic for member in self.members)
         made: Iterable[Inputs]
         if self.description.frames is not None:
@@ -102,7 +102,7 @@ class MemberGroup(NamedTuple):
 
 
 def names_of_seen(members: Sequence[Member], sources: Sequence[ClipToPredict]) -> list[str] | None:
-    """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
+    """Return the names of sources whose audio trained a member or chose its epoch; None: not known for some member."""
     if members[0].description.is_custom:
         return None
     clips = pd.DataFrame({"item": "", "audio_hash": [source.audio_hash for source in sources]})

@@ -29,15 +29,16 @@ class SavedModel:
     """A saved model, or an ensemble of several; `inference.load_model` makes one.
 
     Attributes:
-        path: What was loaded.
+        path: The loaded path.
         note: How its members were chosen; empty if one model was named.
-        descriptions: Of each member.
-        description: Of the first member; of an ensemble of instances that of its first fold.
-        task_type: Such as classification.
-        class_names: Of the outputs; empty without classes.
-        target_names: Of the targets of a regression; empty without names.
-        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
-        is_untested: Whether it was trained on all items, so that none was left to test it.
+        descriptions: The description of each member.
+        description: The description of the first member; for an ensemble of instances, of its first fold.
+        task_type: The task, such as classification.
+        class_names: Class names of the outputs; empty without classes.
+        target_names: Names of the targets of a regression; empty without names.
+        thresholds: float64 (n_classes,), the probability from which on each of several labels is predicted; see
+            `mean_thresholds`.
+        is_untested: Whether it was trained on all items, so that no item was left to test it.
     """
 
     def __init__(self, path: Path, note: str, members: Sequence[Member], ensemble: Ensemble | None = None) -> None:
@@ -74,7 +75,7 @@ class SavedModel:
 
     @property
     def n_layers(self) -> int:
-        """How many layers with a kernel the network has, the most that `embed` can drop.
+        """The number of layers of the network with a kernel, which is the most that `embed` can drop.
 
         Raises:
             SettingsError: They cannot be counted.
@@ -112,46 +113,48 @@ class SavedModel:
     ) -> pd.DataFrame:
         """Predict audio.
 
-        An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
+        The prediction of an ensemble is the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al.
+        2017.
 
         Args:
             audio: A file or folder, a `Segment` of a file, samples with their rate, or several of these; for models of ready
                 features one array (n_examples, ...), or arrays of one example each. Files of any rate, length and format that
-                decodes. Samples are float, full scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or
-                (n_samples, n_channels): the far shorter axis is the channels, of which the model reads what it reads of a
-                file. Also what the library datasets gives of an Audio column, ``{"array": samples, "sampling_rate": rate}``.
+                decodes. Samples are float, full scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or (n_samples,
+                n_channels): the much shorter axis is the channels, which are used as those of a file. Also the form of an Audio
+                column of the library datasets, ``{"array": samples, "sampling_rate": rate}``.
             per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
                 window, cut as in the experiment; segment: a row for each segment of the length of training examples, each
                 treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
                 events, and segment a row for each frame.
-            every_s: Time from the begin of a segment to that of the next; None: its length.
+            every_s: Time from the start of a segment to the start of the next, seconds; None: its length.
             sample_rate_hz: Rate of arrays of samples.
-            sampling_rate: The same, by its name in transformers and datasets.
-            skip_unreadable: Leave out what cannot be decoded or is answered by NaN; ``attrs["left_out"]`` has it as `LeftOut`.
+            sampling_rate: The same, under its name in transformers and datasets.
+            skip_unreadable: Skip sources that cannot be decoded or have a NaN prediction; ``attrs["left_out"]`` lists them as
+                `LeftOut`.
             items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
-                are scaled by all that is given of it; None: all are of one.
-            enrolment: Which of them scale their speaker, where not all do (enrolment_s); they are answered, too.
-            coverage: Give sets of classes that hold the true one in this share of the clips of new speakers, abstaining
-                where that leaves several; see `xval.measures.conformal`.
+                are scaled by all its files; None: all are from one speaker.
+            enrolment: For each file or array, whether it scales its speaker, if not all do (enrolment_s); all are predicted.
+            coverage: Predict sets of classes that contain the true one for this share of the clips of new speakers, and abstain
+                if a set has several classes; see `xval.measures.conformal`.
 
         Returns:
-            path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
-            probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
+            path, start_s, end_s and: predicted (with several labels those that reach their thresholds, joined by ``;``) and
+                probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
             autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
-            With `coverage` set (the classes, joined by ``;``) and answer: the only class of the set, or ``abstained:`` and
-            why: several classes, silence, or a novelty above 1.
-            novelty, where the model knows it: the distance to what it was trained on, in its own embedding; above 1 it is
-            farther than 99 % of the clips of its validation items, and the answer means little.
-            ``attrs["speakers"]`` counts the validation speakers behind the sets, and those that the coverage takes;
-            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` names files below
-            -80 dBFS, ``attrs["seen"]`` those whose audio trained a member or chose its epoch (None: not known).
+            With `coverage`: set (the classes, joined by ``;``) and answer, the only class of the set, or ``abstained:`` with
+                the reason: several classes, silence, or a novelty above 1.
+            novelty, if the model has it: the distance to its training clips in its own embedding; above 1 it is larger than for
+                99 % of the clips of its validation items, and the prediction is not reliable.
+            ``attrs["speakers"]`` has the numbers of validation speakers behind the sets and of those that the coverage
+            requires; ``attrs["cut"]`` counts files that are longer than end_s, where the input ends; ``attrs["silent"]`` lists
+            files below -80 dBFS, ``attrs["seen"]`` files whose audio trained a member or chose its epoch (None: not known).
 
         Raises:
-            AudioError: Something cannot be decoded, or either axis of an array may be the channels.
+            AudioError: A source cannot be decoded, or both axes of an array may be the channels.
             SettingsError: `per`, `every_s` or `coverage` does not fit the model, or a rate is missing or named twice.
-            CorpusError: A folder holds no audio.
+            CorpusError: A folder has no audio.
             ResultsError: With `coverage`, the folds of the model have no readable predictions.parquet.
-            UndefinedAnswerError: The model answers with NaN or infinite values.
+            UndefinedAnswerError: The model predicts NaN or infinite values.
         """
         sets = None if coverage is None else self._sets(coverage, per)
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
@@ -171,19 +174,19 @@ class SavedModel:
     def predict_proba(
         self, audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None = None, sampling_rate: int | None = None
     ) -> NDArray[np.float32]:
-        """Return the probabilities of the classes, as classifiers of scikit-learn do.
+        """Return the probabilities of the classes, like scikit-learn classifiers.
 
         Args:
-            audio: As `predict`, which has a row for each file or array.
+            audio: As for `predict`, which returns a row for each file or array.
             sample_rate_hz: As `predict`.
             sampling_rate: As `predict`.
 
         Returns:
-            float32 (n, n_classes), columns in the order of `classes_`. Where one class is right, a row sums to 1.
+            float32 (n, n_classes), columns in the order of `classes_`. With one class per clip, a row sums to 1.
 
         Raises:
             AudioError: As `predict`.
-            SettingsError: As `predict`; the task has no classes, or the model labels frames.
+            SettingsError: As for `predict`; the task has no classes, or the model labels frames.
         """
         if not self.class_names:
             raise SettingsError(f"predict_proba: task_type={self.task_type} has no classes. Use predict.")
@@ -219,7 +222,7 @@ class SavedModel:
             layers_dropped: n: the input of the n-th last layer with a kernel; 0: the prediction. None: 1, or the layer
                 ``embedding`` of an autoencoder.
             layer: Name of a layer, instead of `layers_dropped`.
-            per: As `predict`; file: the mean over the windows (for models that label frames: over the sequences).
+            per: As for `predict`; file: the mean over the windows (for models that label frames: over the sequences).
             every_s: As `predict`.
             sample_rate_hz: As `predict`.
             sampling_rate: As `predict`.
@@ -231,7 +234,7 @@ class SavedModel:
 
         Raises:
             AudioError: As `predict`.
-            SettingsError: As `predict`; the model is an ensemble or a combination, or has no such layer.
+            SettingsError: As for `predict`; the model is an ensemble or a combination, or has no such layer.
         """
         if len(self._members) > 1:
             raise SettingsError(
@@ -254,24 +257,24 @@ class SavedModel:
         return joined(tables, answers_by_source, sources, left_out)
 
     def evaluate(self, data: Any, targets: Any = None, items: Any = None, **options: Any) -> "Scores":
-        """Test the model on labelled data, as ``xval evaluate`` does; `new_data.from_python.evaluate` has the rest.
+        """Test the model on labelled data, like ``xval evaluate``; see `new_data.from_python.evaluate` for all options.
 
         Args:
-            data: A folder whose folders are the classes, a table of clips (a file or a DataFrame), or a prepared dataset
+            data: A folder with a folder for each class, a table of clips (a file or a DataFrame), or a prepared dataset
                 (data/<dataset>, or its name); for models of ready features also examples, as one array or for each item.
-            targets: Of examples, as of `preprocessing.store.write`.
-            items: Of examples in one array: the speaker of each.
-            **options: As of the command, such as ``item_pattern`` and ``leave_out_seen=True``.
+            targets: The targets of examples, as for `preprocessing.store.write`.
+            items: The speaker of each example, for examples in one array.
+            **options: The options of the command, such as ``item_pattern`` and ``leave_out_seen=True``.
 
         Returns:
-            A dict of metrics, the same as in metrics.json of the command; see `Scores`.
+            A dict of metrics, as in metrics.json of the command; see `Scores`.
         """
         # By name, for evaluation is built upon this module.
         scores: Scores = import_module("xval.reuse.new_data.from_python").evaluate(self, data, targets, items, **options)
         return scores
 
     def _rows(self, audio: Audio | Iterable[Audio]) -> Audio | Iterable[Audio]:
-        """Return the examples of an array of several, as rows are in scikit-learn; anything else as it is."""
+        """Return the rows of an array of several examples, as in scikit-learn; anything else is returned unchanged."""
         if not self.description.is_custom or not hasattr(audio, "ndim"):
             return audio
         array = np.asarray(audio)

@@ -41,7 +41,7 @@ class Network:
         return count_kernel_layers(self.model, where=str(self.path))
 
     def predictor(self) -> Answer:
-        """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
+        """Return the function that predicts probabilities, numbers, or the squared error of the reconstruction."""
         novelty = read_novelty(self.path, self.description.novelty)
         if novelty is not None:
             return _answer_with_novelty(predict_and_embed(self.model, where=str(self.path)), novelty)
@@ -58,7 +58,7 @@ class Network:
         return measure
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
-        """Return the function that gives the output of a layer, averaged over all axes but the last.
+        """Return the function that computes the output of a layer, averaged over all axes except the last.
 
         Args:
             layers_dropped: See `cut_model`; None without a layer: 1, or the layer ``embedding`` of an autoencoder.

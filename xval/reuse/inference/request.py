@@ -1,4 +1,4 @@
-"""What is asked of a saved model: which audio, and a row for what."""
+"""`PredictionRequest`: the audio to predict with a saved model, and its options."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ Per = Literal["file", "example", "segment"]
 
 
 class PredictionRequest(NamedTuple):
-    """What audio is answered, and how; see `SavedModel.predict`."""
+    """The audio to predict, and the options; see `SavedModel.predict`."""
 
     audio: Audio | Iterable[Audio]
     per: Per
@@ -23,10 +23,10 @@ class PredictionRequest(NamedTuple):
     enrolment: Sequence[bool] | None = None
 
     def check(self, description: ModelDescription) -> None:
-        """Refuse options that do not fit the model.
+        """Raise an error for options that do not fit the model.
 
         Raises:
-            SettingsError: As of `SavedModel.predict`.
+            SettingsError: As for `SavedModel.predict`.
         """
         per, every_s = self.per, self.every_s
         predicts_frames = description.frames is not None

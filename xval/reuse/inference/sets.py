@@ -20,11 +20,11 @@ _ORIGIN = ("dataset", "instance", "settings_hash", "folds_hash")
 
 
 class Sets(NamedTuple):
-    """What makes sets of classes that hold the true one in a share of the clips of new speakers.
+    """Makes sets of classes that contain the true one for a share of the clips of new speakers.
 
     Attributes:
-        scores: Of the validation speakers of the folds.
-        coverage: The share.
+        scores: The nonconformity scores of the validation speakers of the folds.
+        coverage: The share of clips.
     """
 
     scores: SpeakerScores
@@ -32,7 +32,7 @@ class Sets(NamedTuple):
 
     @property
     def n_needed(self) -> int:
-        """Validation speakers that the coverage takes; with fewer every set holds all classes."""
+        """The number of validation speakers that the coverage requires; with fewer, every set has all classes."""
         return speakers_needed(self.coverage)
 
     def columns(
@@ -62,13 +62,13 @@ class Sets(NamedTuple):
 
 
 def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: float, per: Per) -> Sets:
-    """Return what makes sets, from the predictions.parquet of the models' folds.
+    """Return the `Sets` from the predictions.parquet of the models' folds.
 
-    With several models the clips of each are those that validated it. One model is compared with those of all folds of its
-    instance, as far as they are next to it.
+    With several models, each is compared with its own validation clips. One model is compared with those of all available folds
+    of its instance.
 
     Raises:
-        SettingsError: The coverage is no share, the task is another one than classification, or the model is a final one.
+        SettingsError: The coverage is not a share, the task is not classification, or the model is a final model.
         ResultsError: There is no such file, or it is damaged.
     """
     if not 0 < coverage < 1:
@@ -100,7 +100,7 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
 
 
 def _sibling_folds(folder: Path) -> list[Path]:
-    """Return the folders of the folds of the same instance; where there are none, the folder itself."""
+    """Return the folders of the folds of the same instance; if there are none, the folder itself."""
     sibling_folds = [path for path in sorted(folder.parent.glob("fold_*")) if (path / _FILE).is_file()]
     return [path for path in sibling_folds if _origin(path) == _origin(folder)] or [folder]
 

@@ -19,8 +19,8 @@ class Segment(NamedTuple):
     """A segment of an audio file.
 
     Attributes:
-        start_s: Its begin; None or NaN: that of the file.
-        end_s: Its end; None or NaN: that of the file.
+        start_s: Start, seconds; None or NaN: the beginning of the file.
+        end_s: End, seconds; None or NaN: the end of the file.
     """
 
     path: str | Path
@@ -29,13 +29,13 @@ class Segment(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A source that could not be read, or that the model has no answer to.
+    """A source that could not be read, or that has no defined prediction.
 
     Attributes:
         number: Its number among the sources, from 0; each file of a folder counts.
         path: As in the tables.
-        reason: Why it is left out.
-        is_undefined: It was read, and the answer is NaN or infinite.
+        reason: Why it is skipped.
+        is_undefined: Whether it was read, but its prediction is NaN or infinite.
     """
 
     number: int
@@ -45,15 +45,15 @@ class LeftOut(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The path and the reason, as they are printed."""
+        """The path and the reason, as printed."""
         return f"skipped: {self.reason if self.path in self.reason else f'{self.path}: {self.reason}'}"
 
 
 class Failures:
-    """Why sources could not be read or answered.
+    """The reasons why sources could not be read or predicted.
 
     Args:
-        are_skipped: Whether they are left out; otherwise the first of them ends everything.
+        are_skipped: Whether such sources are skipped; otherwise the first one raises its error.
     """
 
     def __init__(self, *, are_skipped: bool) -> None:
@@ -61,7 +61,7 @@ class Failures:
         self._errors: dict[int, AudioError | UndefinedAnswerError] = {}
 
     def add(self, number: int, error: AudioError | UndefinedAnswerError | None) -> None:
-        """Keep the first error of a source, or raise it; None: there is none."""
+        """Store the first error of a source, or raise it; None: there is no error."""
         if error is None:
             return
         if not self._are_skipped:
@@ -74,7 +74,7 @@ class Failures:
         return set(self._errors)
 
     def listed(self, sources: Sequence["ClipToPredict"]) -> list[LeftOut]:
-        """Return what is left out, in the order of the sources."""
+        """Return the skipped sources, in their order."""
         return [
             LeftOut(number, sources[number].name, str(error), isinstance(error, UndefinedAnswerError))
             for number, error in sorted(self._errors.items())
@@ -97,14 +97,14 @@ Audio: TypeAlias = str | Path | Segment | Samples | Mapping[str, Any]
 
 @dataclass
 class ClipToPredict:
-    """One clip to be predicted.
+    """A clip to predict.
 
     Attributes:
-        name: In tables: its path, or the number of the array.
-        segment: Of a file; None: an array.
+        name: Its name in tables: its path, or the number of the array.
+        segment: A segment of a file; None: an array.
         values: Samples or features; None: a file.
-        rate_hz: Of the samples of an array.
-        audio_hash: As of `preprocessing.audio.read.AudioFacts`, once all of it was read; empty before.
+        rate_hz: Sample rate of an array, Hz.
+        audio_hash: As in `preprocessing.audio.read.AudioFacts`, after all of it was read; empty before.
     """
 
     name: str
@@ -115,7 +115,7 @@ class ClipToPredict:
 
     @property
     def offset_s(self) -> float:
-        """Begin of the clip in its file (s)."""
+        """Start of the clip in its file (s)."""
         return (self.segment.start_s or 0.0) if self.segment else 0.0
 
     def samples(self, sample_rate_hz: int, channel: int | None) -> NDArray[np.float32]:
@@ -133,7 +133,7 @@ class ClipToPredict:
         return samples
 
     def blocks(self, sample_rate_hz: int, channel: int | None) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples in blocks, float32 (n,), so that long files are never held in memory.
+        """Yield the samples in blocks, float32 (n,), so that long files are never completely in memory.
 
         Raises:
             AudioError: They cannot be read.
@@ -162,12 +162,12 @@ class ClipToPredict:
 
 
 def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[ClipToPredict]:
-    """Return the single clips of what a user gives, in its order.
+    """Return the single clips of the user's audio, in its order.
 
     Args:
         audio: One or several; a folder stands for the audio files in and below it, sorted by name.
         sample_rate_hz: Rate of arrays that do not name their own.
-        is_custom: The model reads ready features that a script made, which cannot be computed from audio.
+        is_custom: Whether the model reads ready features from a script, which cannot be computed from audio.
     """
     listed: Sequence[Audio] = [audio] if _is_one(audio) else list(audio)  # type: ignore[arg-type, list-item]
     if not listed:
@@ -195,7 +195,7 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
 
 
 def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | None:
-    """Return the rate of arrays (Hz), which two arguments may name; the second is called as in transformers and datasets.
+    """Return the rate of arrays (Hz) from one of two arguments; the second has the name of transformers and datasets.
 
     Raises:
         SettingsError: Both are given and differ.
@@ -209,14 +209,14 @@ def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | Non
 
 
 def _is_one(audio: Any) -> bool:
-    """Return whether this is one clip or folder; an array of numbers is one, such as a tensor of torchaudio."""
+    """Return whether this is one clip or folder, including an array of numbers, such as a tensor of torchaudio."""
     if isinstance(audio, str | Path | Segment) or _is_decoded(audio):
         return True
     return hasattr(audio, "__array__") and np.asarray(audio).dtype.kind in "biufc"
 
 
 def _is_decoded(audio: Any) -> bool:
-    """Return whether this is what the library datasets makes of audio: a dict, or a decoder that is asked like one."""
+    """Return whether this is audio of the library datasets: a dict, or a decoder that is used like one."""
     return isinstance(audio, Mapping) or hasattr(audio, "get_all_samples")
 
 
@@ -239,10 +239,10 @@ def _array_and_rate(audio: Any, name: str, sample_rate_hz: int | None) -> tuple[
 
 
 def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.float32]:
-    """Return samples as float32 (n_samples, n_channels): the axis that is far shorter is the channels.
+    """Return samples as float32 (n_samples, n_channels); the much shorter axis is the channels.
 
     Raises:
-        AudioError: There is none, or both axes may be the channels.
+        AudioError: There are no samples, or both axes may be the channels.
     """
     shape = None if values is None else values.shape
     if values is None or not values.size:

@@ -41,13 +41,13 @@ _ENROLLED = "used to scale the other clips of its speaker"
 
 @dataclass(frozen=True)
 class Choices:
-    """The user's options for clips and labels that do not fit.
+    """The user's options for clips and labels that do not match the model.
 
     Attributes:
-        renames: From labels of the data to classes of the model.
-        leave_out_seen: Leave out clips that the model has seen.
-        annotation_policy: How annotations are combined; None: as in training.
-        n_processes: Processes that decode audio.
+        renames: Labels of the data with the class of the model that each becomes.
+        leave_out_seen: Whether to exclude clips that the model has seen.
+        annotation_policy: How to combine annotations; None: as in training.
+        n_processes: Number of processes that decode audio.
     """
 
     renames: Mapping[str, str]
@@ -61,13 +61,13 @@ class Outcome:
     """The result of an evaluation.
 
     Attributes:
-        scores: Of the evaluated clips.
-        clips: That were evaluated.
-        seen: Which of them the model has seen.
+        scores: The scores of the evaluated clips.
+        clips: The evaluated clips.
+        seen: For each of them, whether the model has seen it.
         unknown_labels: Labels that the model does not know, with their counts.
         lacking_classes: Classes of the model that do not occur as labels.
         left_out: path, item, reason of the other clips.
-        warnings: What limits the scores.
+        warnings: The limits of the scores.
     """
 
     scores: NewDataScores
@@ -80,7 +80,7 @@ class Outcome:
 
 
 class _Labelled(NamedTuple):
-    """Clips with what is true of them."""
+    """Clips with their targets."""
 
     clips: LabelledClips
     true: TrueLabels
@@ -132,7 +132,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
 
 
 def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
-    """Refuse ready features for a model of audio, and the other way round."""
+    """Raise an error for ready features with a model for audio, and vice versa."""
     is_custom = clips.features is not None
     if is_custom != model.description.is_custom:
         kinds = {True: "features made by a script", False: "audio"}
@@ -140,7 +140,7 @@ def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
 
 
 def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple[_Labelled, pd.DataFrame]:
-    """Return the clips whose labels the model knows, and the others."""
+    """Return the clips with labels that the model knows, and the others."""
     frames = model.description.frames
     if choices.annotation_policy is not None and frames is None:
         raise SettingsError("--annotation-policy needs a model that labels frames. Remove it.")
@@ -159,7 +159,7 @@ def _output_names(model: "SavedModel") -> tuple[str, ...]:
 def _measure(
     model: "SavedModel", labelled: _Labelled, seen: SeenClips, progress: Progress
 ) -> tuple[NewDataScores, NDArray[np.bool_], pd.DataFrame, int]:
-    """Return the scores, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
+    """Return the scores, the predicted clips as bool (n_clips,), the others, and the number of cut clips."""
     clips = labelled.clips
     if model.description.frames is not None:
         return (*_measure_recordings(model, clips, labelled.true.targets, model.description.frames, progress), 0)
@@ -203,7 +203,7 @@ def _measure(
 
 
 def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
-    """Return one decision for each item, where the experiment of the model made one; else the clips."""
+    """Return one decision for each item if the experiment of the model did so, else the clips."""
     how = model.description.item_decision
     if how == "none":
         return side
@@ -219,7 +219,7 @@ def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
 def _measure_recordings(
     model: "SavedModel", clips: LabelledClips, annotated: AnnotatedRecordings, frames: FrameSettings, progress: Progress
 ) -> tuple[NewDataScores, NDArray[np.bool_], pd.DataFrame]:
-    """Return what `_measure` does but the last, for recordings; one by one, since they may be hours long."""
+    """Return the result of `_measure` without the last value, for recordings, one by one because they may be hours long."""
     task, sample_rate_hz = model.description.task, model.description.feature_settings.sample_rate_hz
     recordings, probabilities, reasons = [], [], [""] * len(clips)
     for number, (item, clip) in enumerate(clips.table[["item", "clip"]].itertuples(index=False)):
@@ -306,7 +306,7 @@ def _warn_of_items(clips: LabelledClips) -> list[str]:
 
 
 def _describe_seen(clips: LabelledClips, seen: SeenClips, *, n_members: int, left_out: bool) -> list[str]:
-    """Return warnings about seen clips, which are left out of the scores or make them optimistic."""
+    """Return warnings about seen clips, which are excluded from the scores or make them optimistically biased."""
     lines = []
     n_seen = int(seen.either.sum())
     if n_seen:

@@ -1,4 +1,4 @@
-"""`SavedModel.evaluate`: test a model from Python by the road of ``xval evaluate``."""
+"""`SavedModel.evaluate`: test a model from Python with the code of ``xval evaluate``."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,16 +29,16 @@ _ARRAYS = "arrays"  # the name of the corpus that examples of a script are for a
 
 
 class Scores(dict[str, float]):
-    """The metrics of a model on labelled data, by name, with all else that the command writes.
+    """The metrics of a model on labelled data, by name, with all other results of the command.
 
     Attributes:
-        table: A row for each metric: value, low, high, of which the last two are its 95 % interval over items.
-        predictions: A row per clip, or per frame of a model that labels frames: label, predicted, probabilities, seen.
+        table: A row for each metric: value, and its 95 % interval over items, low and high.
+        predictions: A row per clip, or per frame for a model that labels frames: label, predicted, probabilities, seen.
         classes: A row per class: precision, recall and so on, as `sklearn.metrics.classification_report`; None: no classes.
         confusion_matrix: Counts, a row per true class and a column per predicted one, as `sklearn.metrics.confusion_matrix`.
         by_item: A row per item with its metrics.
-        left_out: path, item and reason of clips that do not count.
-        warnings: What limits the metrics, such as clips that the model was trained on, and what of a table was not read.
+        left_out: path, item and reason of skipped clips.
+        warnings: The limits of the metrics, such as clips that the model was trained on, and skipped parts of a table.
     """
 
     def __init__(self, outcome: Outcome, class_names: Sequence[str]) -> None:
@@ -78,33 +78,34 @@ def evaluate(
     """Test a model on labelled data.
 
     Args:
-        model: Of any kind that `load_model` loads.
-        data: A folder whose folders are the classes, or a list of folders, each of a class; a table of clips, or a DataFrame; a
-            prepared dataset; or, for models of ready features, examples (n_examples, ...) as one array or for each item, as of
+        model: A model of any kind that `load_model` loads.
+        data: A folder with a folder for each class, or a list of such class folders; a table of clips, or a DataFrame; a
+            prepared dataset; or, for models of ready features, examples (n_examples, ...) as one array or for each item, as for
             `preprocessing.store.write`.
-        targets: Of examples; None: of an autoencoder.
-        items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is a separate one.
-        item_pattern: Of a folder: finds the item in the path of a file.
-        label_pattern: Of a folder: finds the label there, where no folder names it.
-        labels: The class of each folder in a list, in their order; None: the folders' names.
-        audio_folder: What the paths of a table are relative to; None: its folder, of a DataFrame the current one.
-        data_folder: Folder of all prepared datasets; None: that of config.ini.
-        rename: From labels of the data to classes of the model.
-        only_items: Only the clips of these items; empty: all.
-        leave_out_seen: Leave out clips that the model was trained on; otherwise a warning counts them.
-        annotation_policy: Of recordings with events; None: as in training.
-        where: Of a table: only the rows that satisfy a condition, such as ``split=test``; None: all.
-        missing: Of a table: texts that mean an empty cell, but for classes of the model; none: only empty cells do; None: NA,
-            nan and the like.
-        drop_bad_rows: Of a table: leave out rows with faults, which are an error otherwise.
-        quoting: Of a csv file: what its quotes are; see docs/tables.md.
+        targets: The targets of examples; None: for an autoencoder.
+        items: For examples in one array, the speaker (or other item) of each, for the intervals; None: each is a separate item.
+        item_pattern: For a folder, a pattern that finds the item in the path of a file.
+        label_pattern: For a folder, a pattern that finds the label in the path, if no folder names it.
+        labels: The classes of the folders in a list; None: the folders' names.
+        audio_folder: The folder that the paths of a table are relative to; None: the folder of the table, or the current folder
+            for a DataFrame.
+        data_folder: Folder of all prepared datasets; None: the one in config.ini.
+        rename: Labels of the data with the class of the model that each becomes.
+        only_items: Use only the clips of these items; empty: all.
+        leave_out_seen: Exclude clips that the model was trained on; otherwise a warning counts them.
+        annotation_policy: How to combine annotations of recordings with events; None: as in training.
+        where: For a table, a condition that selects rows, such as ``split=test``; None: all rows.
+        missing: For a table, texts that mean an empty cell unless they are classes of the model; empty: only empty cells; None:
+            NA, nan and similar ones.
+        drop_bad_rows: For a table, skip rows with faults, which otherwise raise an error.
+        quoting: For a csv file, the meaning of quotes; see docs/tables.md.
 
     Returns:
         The metrics, as `Scores`.
 
     Raises:
         SettingsError: An option does not fit the data or the model.
-        CorpusError: The data cannot be used, or hold no clip that the model has not seen.
+        CorpusError: The data cannot be used, or have no clip that the model has not seen.
         AudioError: No clip can be read.
     """
     place = default_folder("data_folder") if data_folder is None else Path(data_folder)
@@ -147,7 +148,7 @@ def _refuse_targets(targets: Any, items: Any, what: str) -> None:
 
 
 def _read_frame(frame: pd.DataFrame, model: "SavedModel", options: ReadOptions) -> LabelledClips:
-    """Return the clips of a DataFrame, as of a table with these columns."""
+    """Return the clips of a DataFrame, like those of a table with these columns."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "DataFrame.csv"
         guarded(frame).to_csv(table, index=False)
@@ -157,7 +158,7 @@ def _read_frame(frame: pd.DataFrame, model: "SavedModel", options: ReadOptions) 
 
 @contextmanager
 def _stored(model: "SavedModel", data: Any, targets: Any, items: Any) -> Iterator[Path]:
-    """Write examples of a script as a dataset, by the checks that all have, and give the folder that it is in."""
+    """Write examples of a script as a dataset with all usual checks, and yield its folder."""
     task, frames = find_task(model.task_type), model.description.frames
     if not model.description.is_custom:
         raise SettingsError(
@@ -183,7 +184,7 @@ def _stored(model: "SavedModel", data: Any, targets: Any, items: Any) -> Iterato
 
 
 def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return examples and targets by the item of each; without items all are of one."""
+    """Return examples and targets by item; without items all belong to one."""
     names = [_ARRAYS] * len(x) if items is None else [str(item) for item in items]
     y = None if targets is None else list(targets)
     if items is not None:
@@ -205,7 +206,7 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
 
 
 def _are_places(targets: Mapping[Any, Any], class_names: Sequence[str]) -> bool:
-    """Return whether targets are 0, 1, ... for the classes of a model: numbers or truths, of classes that have other names."""
+    """Return whether targets are the numbers 0, 1, ... of the classes of a model, whose names are not numbers."""
     if not class_names or all(name.isdecimal() for name in class_names):
         return False
     values = next(iter(targets.values()), ())

@@ -40,17 +40,17 @@ _WANTED = (
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How data are read.
+    """Options for reading labelled data.
 
     Attributes:
         data_folder: Folder of all prepared corpora.
-        audio_folder: What paths of a table or corpus are relative to; None: the folder of the table, or that of the corpus.
-        item_pattern: Finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
-        label_pattern: Finds the label there.
+        audio_folder: The folder that paths of a table or corpus are relative to; None: the folder of the table or corpus.
+        item_pattern: Pattern that finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
+        label_pattern: Pattern that finds the label in these paths.
         items: Keep only these items; empty: all.
-        labels: The class of each folder, where they are given one by one; see preprocessing/corpora/folders.py.
-        rows: Which rows of a table are read, and how.
-        names: Texts that are names, whatever `rows` says is missing: the classes of the model.
+        labels: The class of each folder in a list of folders; see preprocessing/corpora/folders.py.
+        rows: Options for reading rows of a table.
+        names: Texts that are never missing values, regardless of `rows`: the classes of the model.
     """
 
     data_folder: Path = Path("data")
@@ -68,16 +68,16 @@ class LabelledClips:
     """Clips with their labels.
 
     Attributes:
-        name: For messages, and for the folder of the report.
-        corpus_names: The names that a prepared corpus has or had; empty: a folder or table.
-        audio_folder: What the paths are relative to.
+        name: Name in messages and of the folder of the report.
+        corpus_names: Present and former names of a prepared corpus; empty: a folder or table.
+        audio_folder: The folder that the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
             float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet), duration_s
             (float64; NaN: not known yet).
-        features: The example of each clip, float32, for a corpus that a script made.
+        features: float32, the example of each clip, for a corpus that a script made.
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
-        item_word: What texts call an item.
-        note: What a user should know of how they were read; empty: nothing.
+        item_word: The word for an item.
+        note: A note for the user on how they were read; empty: none.
     """
 
     name: str
@@ -107,7 +107,7 @@ class LabelledClips:
         return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
 
     def enrolment(self, enrolment_s: float) -> NDArray[np.bool_]:
-        """Return the first clips of each item that scale it and are not tested, bool (n_clips,), as `enrolment_of` does.
+        """Return the first clips of each item, which scale it and are not tested: bool (n_clips,), see `enrolment_of`.
 
         Raises:
             CorpusError: No other clip of an item is left.
@@ -122,7 +122,7 @@ class LabelledClips:
         return enrolled
 
     def audio(self, number: int) -> Path | Segment | NDArray[np.float32]:
-        """Return one clip as `SavedModel.predict` takes it."""
+        """Return a clip in a form that `SavedModel.predict` accepts."""
         if self.features is not None:
             return self.features[number]
         row = self.table.iloc[number]
@@ -135,7 +135,7 @@ class LabelledClips:
 def read_labelled_clips(data: str | Sequence[str], task_type: str, options: ReadOptions) -> LabelledClips:
     """Read the clips of a folder, a table or a prepared corpus, given by path or name; the task is that of the model.
 
-    Several folders are classes, each by its name.
+    Each of several folders is a class with the folder's name.
     """
     given = [data] if isinstance(data, str) else list(data)
     if len(given) > 1 or options.labels != "none":
@@ -152,7 +152,7 @@ def read_labelled_clips(data: str | Sequence[str], task_type: str, options: Read
 
 @contextmanager
 def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
-    """Name, in errors about a folder that is no folder of class folders, the reader of the corpus that it holds."""
+    """Add the suitable corpus reader to errors about a folder that has no class folders."""
     try:
         yield
     except CorpusError as error:
@@ -169,10 +169,10 @@ def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
 
 
 def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:
-    """Add missing audio hashes and lengths, and leave out clips that cannot be decoded or are silent, as preprocessing does.
+    """Add missing audio hashes and lengths, and skip clips that cannot be decoded or are silent, as preprocessing does.
 
     Returns:
-        The clips with their hashes; path, item, reason of those left out.
+        The clips with their hashes; path, item, reason of the skipped ones.
     """
     table = clips.table
     if (table["audio_hash"] != "").all():
@@ -245,7 +245,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
 
 
 def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: str) -> LabelledClips:
-    """Check a list of clips as preprocessing does."""
+    """Check a list of clips in the same way as preprocessing."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=find_task(task_type).corpus_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
     word = word_of_item(str(listed.attrs.get(ITEM_NAME, ""))) or ITEM

@@ -1,4 +1,4 @@
-"""The scores of a model on labelled clips, the same as those of the test clips of an experiment."""
+"""The scores of a model on labelled clips, computed as those of the test clips of an experiment."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ from xval.results.tested_examples import TestedExamples
 
 @dataclass(frozen=True)
 class NewDataScores:
-    """The scores of a model on some data; None: the task has none.
+    """The scores of a model on some data; None: not defined for the task.
 
     Attributes:
         unit: ``clips`` or ``frames``.
         metrics: By name; NaN: undefined.
-        intervals: Over items; empty with fewer than 3 items, without metrics that take too long or have none.
-        too_few: Why metrics have none, by name: ``only 2 items of class 'ill'``.
+        intervals: Intervals over items by metric; empty with fewer than 3 items, and without metrics that take too long.
+        too_few: Why metrics have no interval, by name: ``only 2 items of class 'ill'``.
         item_metrics: n_clips and the metrics of each item; empty if every clip is a separate item.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
@@ -55,10 +55,10 @@ def measure(
 
     Args:
         task: Of the model.
-        side: Answers and targets.
+        side: Predictions and targets.
         options: See `ScoreOptions`.
         predictions: A row per clip or frame.
-        knows_training: What the metrics of a task that compare with training data need is known.
+        knows_training: Whether the facts about training data that some metrics require are known.
     """
     items = side.counted_items()
     n_items = len(np.unique(items))
@@ -105,10 +105,10 @@ def tabulate_clips(
     Args:
         task: Of the model.
         clips: clip, path, item, start_s, end_s, seen.
-        answered: In the same order.
+        answered: Their predictions, in the same order.
         names: Of the outputs.
-        options: With the thresholds of several labels.
-        is_known: There are targets.
+        options: Has the thresholds of several labels.
+        is_known: Whether there are targets.
     """
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
     columns = task.encode(answered.targets if is_known else None, answered.predictions, names, options.thresholds)

@@ -1,13 +1,11 @@
-"""Estimators of scikit-learn in the place of a network: baselines on stored features, and the classifier of a combination.
+"""Scikit-learn estimators instead of networks: baselines on stored features, and the classifier of a combination.
 
 An instance names one as its architecture, and trains no network:
 
-constant           the most frequent class, or the mean, whatever it reads
-svm, logistic      classes: support vector machine (rbf or linear), logistic regression
-forest, boosting   classes or numbers: random forest, gradient boosting of histograms
-knn                classes or numbers: the nearest neighbours
-linear, ridge      numbers: least squares, without and with an L2 penalty
-svr                numbers: support vector regression
+constant           the most frequent class, or the mean, regardless of the input svm, logistic      classes: support vector
+machine (rbf or linear), logistic regression forest, boosting   classes or numbers: random forest, gradient boosting of
+histograms knn                classes or numbers: the nearest neighbours linear, ridge      numbers: least squares, without and
+with an L2 penalty svr                numbers: support vector regression
 
 It reads the stored features of an example, pooled over the frames that are no padding: the statistics that ``pooling`` names
 (mean, deviation, minimum, maximum, median, delta_mean, delta_deviation) of each bin, in each of ``time_parts`` equal parts of

@@ -1,4 +1,4 @@
-"""How sure an estimator is: the softmax of its scores divided by one temperature, which is fitted on validation examples.
+"""The probabilities of an estimator: the softmax of its scores divided by a temperature from validation examples.
 
 `xval.measures.calibration` fits it (temperature scaling).
 """
@@ -17,9 +17,9 @@ _SMALLEST_SHARE = 0.1  # of what is even among the classes: trees or neighbours 
 
 
 def scores_of(pipeline: Pipeline, features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return what a classifier decides by, float64 (n_examples, n_fitted_classes), the highest is its decision.
+    """Return the scores of a classifier, whose highest is its decision: float64 (n_examples, n_fitted_classes).
 
-    They are its decision values; of a forest and of neighbours, which have none, the logarithms of their shares.
+    They are its decision values; for a forest and for neighbours, which have none, the logarithms of their shares.
     """
     if not hasattr(pipeline, "decision_function"):
         shares = np.asarray(pipeline.predict_proba(features), np.float64)
@@ -33,11 +33,11 @@ def fit_temperature(pipeline: Pipeline, features: NDArray[np.floating], targets:
 
     Args:
         pipeline: A fitted classifier.
-        features: float (n_examples, n_features), of examples that it was not fitted to.
+        features: float (n_examples, n_features), of examples to which it was not fitted.
         targets: int64 (n_examples,), their classes.
 
     Returns:
-        The temperature; None where no example has a class that the classifier knows.
+        The temperature; None if no example has a class that the classifier knows.
     """
     known = np.isin(targets, pipeline.classes_)
     return temperature_of_scores(
@@ -47,7 +47,7 @@ def fit_temperature(pipeline: Pipeline, features: NDArray[np.floating], targets:
 
 
 def temperature_of_scores(scores: NDArray[np.float64], places: NDArray[np.integer]) -> float | None:
-    """Return the same for scores, float64 (n_examples, n_fitted_classes), and the places of the true classes among these."""
+    """Return the same for scores, float64 (n_examples, n_fitted_classes), and the indices of the true classes."""
     if not len(places):
         return None
     return calibration.fit_temperature(
@@ -58,12 +58,12 @@ def temperature_of_scores(scores: NDArray[np.float64], places: NDArray[np.intege
 
 
 def probabilities_of(pipeline: Pipeline, features: NDArray[np.floating], temperature: float | None) -> NDArray[np.float64]:
-    """Return how probable each fitted class is, float64 (n_examples, n_fitted_classes).
+    """Return the probability of each fitted class: float64 (n_examples, n_fitted_classes).
 
     Args:
         pipeline: A fitted classifier.
         features: float (n_examples, n_features).
-        temperature: Of `fit_temperature`; None: as the classifier says itself, an SVM with the temperature 1.
+        temperature: From `fit_temperature`; None: the classifier's own probabilities, or the temperature 1 for an SVM.
     """
     if temperature is None and hasattr(pipeline, "predict_proba"):
         return np.asarray(pipeline.predict_proba(features), np.float64)

@@ -1,4 +1,4 @@
-"""Check what an estimator of scikit-learn needs before anything is fitted: skops, and training items to leave out.
+"""Check the requirements of a scikit-learn estimator before fitting: skops, and training items to leave out.
 
 An error names the fix. scikit-learn is not loaded here.
 """
@@ -15,7 +15,7 @@ _FEWEST = 3  # items of a fold: one each for training, validation and test
 
 
 def check_skops(architecture: str) -> None:
-    """Refuse to begin where skops is not installed: an estimator could not be saved."""
+    """Raise an error if skops is not installed, because an estimator could not be saved."""
     if find_spec("skops") is None:
         raise SettingsError(
             f"architecture '{architecture}' saves its estimator with skops, which is not installed. Install it: "
@@ -24,7 +24,7 @@ def check_skops(architecture: str) -> None:
 
 
 def check_training_items(folds: Iterable[Fold], options: Mapping[str, Any] | None = None) -> None:
-    """Refuse folds with only one training item, which a search could not leave out.
+    """Raise an error for folds with only one training item, which a search could not leave out.
 
     Args:
         folds: All that are to run.

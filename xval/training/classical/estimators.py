@@ -1,7 +1,7 @@
-"""The estimators of scikit-learn: each as an unfitted Pipeline, and the grid of its settings that is searched.
+"""The scikit-learn estimators: each as an unfitted Pipeline, with the search grid of its settings.
 
-What scikit-learn would draw from clips is switched off: boosting keeps no validation examples of its own. Neighbours are found
-by looking at all examples: a tree of them could not be checked when it is loaded.
+Random validation examples of scikit-learn are switched off, because they would be clips, not items (boosting). Neighbours are
+found by brute force, because a tree could not be checked when it is loaded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from sklearn.svm import SVC, SVR
 from xval.settings.classical import grid_of
 
 ClassWeight: TypeAlias = Mapping[int, float] | str | None
-"""As scikit-learn has it: by class number, ``balanced``, or all alike."""
+"""Class weights in scikit-learn's form: by class number, ``balanced``, or None for equal weights."""
 _N_TREES = 100
 
 # Of feature_combination. The ranges for the SVM are those of deep_audio_features (Giannakopoulos), a little narrower; "scale"
@@ -42,15 +42,15 @@ _AS_SCIKIT_LEARN = {"shrinkage": "learning_rate"}
 
 @dataclass(frozen=True)
 class EstimatorSpec:
-    """What is to be fitted.
+    """The specification of an estimator.
 
     Attributes:
         name: constant, svm, logistic, forest, boosting, knn, linear, ridge or svr.
-        grid: The values of each setting that is searched.
-        n_trees: Of a forest; rounds of boosting.
-        kernel: Of an SVM.
-        weights: Of neighbours.
-        n_components: Principal components at most; 0: none are made.
+        grid: The values of each searched setting.
+        n_trees: Number of trees of a forest, or of rounds of boosting.
+        kernel: Kernel of an SVM.
+        weights: Weights of neighbours.
+        n_components: Largest number of principal components; 0: none.
     """
 
     name: str
@@ -73,20 +73,20 @@ class EstimatorSpec:
         return cls(name, grid, _N_TREES, n_components=pca_components)
 
     def make(self, *, has_classes: bool, n_components: int, class_weight: ClassWeight = None, seed: int) -> Pipeline:
-        """Return scaler, principal components (where wanted) and the estimator, not fitted.
+        """Return an unfitted pipeline of scaler, principal components (if requested) and estimator.
 
         Args:
-            has_classes: It tells classes apart; otherwise it predicts numbers.
-            n_components: Principal components.
-            class_weight: Of scikit-learn.
-            seed: Of what is random.
+            has_classes: Whether it predicts classes; otherwise it predicts numbers.
+            n_components: Number of principal components.
+            class_weight: Class weights in scikit-learn's form.
+            seed: Random seed.
         """
         estimator = self._classifier(seed, class_weight) if has_classes else self._regressor(seed)
         components = [("pca", PCA(n_components, random_state=seed))] if n_components else []
         return Pipeline([("scaler", StandardScaler()), *components, ("classifier", estimator)])
 
     def parameters(self, settings: Mapping[str, Any], estimator: BaseEstimator) -> dict[str, Any]:
-        """Return one setting of the grid under the names that scikit-learn has for an estimator."""
+        """Return one setting of the grid under scikit-learn's names for the estimator."""
         prefix = "estimator__" if isinstance(estimator, MultiOutputRegressor) else ""
         return {prefix + _AS_SCIKIT_LEARN.get(name, name): value for name, value in settings.items()}
 

@@ -1,4 +1,4 @@
-"""Support vector machines with kernels from matrix products, where libsvm takes one pair of examples at a time.
+"""Support vector machines with kernels from matrix products, which are faster than libsvm's pairs of examples.
 
 The kernels rbf and linear are functions of inner products, which no setting changes: |x - y|^2 = x.x + y.y - 2 x.y. What libsvm
 computes itself is the same but for the order in which a sum is taken.
@@ -24,8 +24,8 @@ class SplitKernels:
     """The inner products of a split's examples, and the last kernel that was made of them.
 
     Args:
-        fitted: float (n_fitted, n_features), what is fitted to.
-        held: float (n_held, n_features), what is scored.
+        fitted: float (n_fitted, n_features), the examples to fit.
+        held: float (n_held, n_features), the examples to score.
     """
 
     def __init__(self, fitted: NDArray[np.floating], held: NDArray[np.floating]) -> None:
@@ -38,7 +38,7 @@ class SplitKernels:
         self._kernels = self._products
 
     def of(self, machine: BaseEstimator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the kernel of what is fitted, float64 (n_fitted, n_fitted), and of what is scored, (n_held, n_fitted)."""
+        """Return the kernel of the fitted examples, float64 (n_fitted, n_fitted), and of the scored ones."""
         if machine.kernel == "linear":
             return self._products
         if self._gamma != machine.gamma:
@@ -53,7 +53,7 @@ class SplitKernels:
 
 
 def decide(pipeline: Pipeline, features: NDArray[np.floating], method: str) -> NDArray[Any]:
-    """Return what a fitted pipeline answers, whatever is at its end.
+    """Return the decision values or predictions of a fitted pipeline.
 
     Args:
         pipeline: Scaler and estimator.
@@ -70,7 +70,7 @@ def decide(pipeline: Pipeline, features: NDArray[np.floating], method: str) -> N
 
 
 def _decide_by_kernel(machine: BaseEstimator, scaled: NDArray[np.float64], method: str) -> NDArray[Any]:
-    """Return what a fitted machine answers; a copy of it reads the kernel between examples and support vectors."""
+    """Return the output of a fitted machine, from a copy that reads the kernel between examples and support vectors."""
     vectors = machine.support_vectors_
     squares, n_vectors = _squares(vectors), len(vectors)
     reader = copy(machine)
@@ -91,7 +91,7 @@ def _decide_by_kernel(machine: BaseEstimator, scaled: NDArray[np.float64], metho
 def _rbf(
     products: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64], gamma: float
 ) -> NDArray[np.float64]:
-    """Return exp(-gamma |x - y|^2) in the place of the inner products x.y.
+    """Replace the inner products x.y by exp(-gamma |x - y|^2) and return them.
 
     Args:
         products: float64 (n_left, n_right), overwritten.

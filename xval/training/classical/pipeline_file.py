@@ -1,8 +1,8 @@
-"""Read a fitted pipeline of scikit-learn from model.skops, which may come from elsewhere.
+"""Read a fitted scikit-learn pipeline from an untrusted model.skops.
 
-The archive and the arrays in it are checked before skops reads them. skops builds nothing but classes of scikit-learn and
-NumPy that are known to be harmless. What compiled code follows without looking is checked here: that the nodes that trees point
-at exist, and that the arrays of an SVM fit each other.
+The archive and its arrays are checked before skops reads them. skops only builds harmless classes of scikit-learn and NumPy.
+This module also checks indices that compiled code follows without a check: that the nodes of trees exist, and that the arrays
+of an SVM match.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+from sklearn.pipeline import Pipeline
 
 from xval.base.errors import ResultsError, UnsafeModelError, brief
 from xval.base.hidden_modules import hidden
@@ -36,7 +37,7 @@ _ENOUGH_TO_DESCRIBE = 1 << 16  # bytes of what is no archive
 
 
 def import_skops() -> ModuleType:
-    """Import skops.io, which looks through every module of scikit-learn, without the one that would load torch for seconds."""
+    """Import skops.io, which searches all modules of scikit-learn, without the one that would load torch for seconds."""
     with hidden(["sklearn.externals.array_api_compat.torch"]):
         return importlib.import_module("skops.io")
 
@@ -46,10 +47,9 @@ def load_pipeline(path: Path) -> Any:
 
     Raises:
         ResultsError: The file is missing or damaged, or holds something else.
-        UnsafeModelError: Its archive is refused; see `xval.models.saved.archive.open_archive`.
+        UnsafeModelError: Its archive is not safe; see `xval.models.saved.archive.open_archive`.
     """
     skops_io = import_skops()
-    from sklearn.pipeline import Pipeline
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
@@ -77,7 +77,7 @@ def load_pipeline(path: Path) -> Any:
 
 
 def _check_pipeline(pipeline: Any, path: Path) -> None:
-    """Refuse steps that no estimator of xval has, and fitted arrays that compiled code would follow out of their bounds."""
+    """Raise an error for unknown steps, and for fitted arrays with indices out of bounds."""
     *before, last = (step for _, step in pipeline.steps)
     if wrong := [step for step in before if type(step).__name__ not in _STEPS]:
         raise ResultsError(f"{path}: not loaded, because {type(wrong[0]).__name__} is not a step of an xval estimator.")
@@ -85,7 +85,7 @@ def _check_pipeline(pipeline: Any, path: Path) -> None:
 
 
 def _check_estimator(estimator: Any, path: Path) -> None:
-    """Check a fitted estimator, or each of several that predict a number each."""
+    """Check a fitted estimator, or each of several that predict one number each."""
     name, width = type(estimator).__name__, estimator.n_features_in_  # scikit-learn refuses inputs of another width
     if name not in _ESTIMATORS:
         raise ResultsError(f"{path}: not loaded, because {name} is not an estimator of xval.")
@@ -102,7 +102,7 @@ def _check_estimator(estimator: Any, path: Path) -> None:
 
 
 def _check_archive(content: bytes, path: Path) -> None:
-    """Refuse an archive with other members than skops writes, and arrays that announce more than they hold."""
+    """Raise an error for an archive with unknown members, and for arrays that declare more data than they have."""
     with open_archive(io.BytesIO(content), path, _largest_member) as archive:
         for name in archive.namelist():
             if _ARRAY_NAME.fullmatch(name):
@@ -111,14 +111,14 @@ def _check_archive(content: bytes, path: Path) -> None:
 
 
 def _largest_member(name: str) -> int | None:
-    """Return the most bytes that a member of a .skops file may have; None where it has none of that name."""
+    """Return the largest size of a member of a .skops file in bytes; None if no member has this name."""
     if name == "schema.json":
         return LARGEST_TEXT_BYTES
     return LARGEST_MODEL_BYTES if _ARRAY_NAME.fullmatch(name) else None
 
 
 def _check_tree(tree: Any, width: int, path: Path) -> None:
-    """Refuse a tree whose nodes point at no node or no feature, because scikit-learn would follow them."""
+    """Raise an error for a tree whose nodes refer to a missing node or feature, because scikit-learn would follow them."""
     left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
     is_leaf = left == -1
     inner = ~is_leaf
@@ -132,7 +132,7 @@ def _check_tree(tree: Any, width: int, path: Path) -> None:
 
 
 def _check_boosting(estimator: Any, width: int, path: Path) -> None:
-    """Refuse boosted trees as `_check_tree` does, and categories, which no tree of xval has."""
+    """Check boosted trees like `_check_tree`, and raise an error for categories, which no tree of xval has."""
     per_round = estimator.n_trees_per_iteration_
     is_sound = estimator.is_categorical_ is None or not np.any(estimator.is_categorical_)
     is_sound &= estimator._preprocessor is None
@@ -153,7 +153,7 @@ def _check_boosting(estimator: Any, width: int, path: Path) -> None:
 
 
 def _check_support_vectors(estimator: Any, width: int, path: Path) -> None:
-    """Refuse an SVM whose arrays do not fit each other, because libsvm would read beyond them."""
+    """Raise an error for an SVM whose arrays do not match, because libsvm would read beyond them."""
     vectors, counts = estimator.support_vectors_, np.asarray(estimator._n_support)
     n_classes = len(estimator.classes_) if hasattr(estimator, "classes_") else 2
     n_pairs = n_classes * (n_classes - 1) // 2

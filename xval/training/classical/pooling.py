@@ -1,9 +1,9 @@
-"""Turn each example into one vector for an estimator: the statistics of its features over time.
+"""Convert each example to one vector for an estimator: the statistics of its features over time.
 
 Frames that are padding do not count.
 
-With normalization = per_item the vectors of an item are scaled by those of all its clips, as its frames were: how loud a
-speaker becomes at most, and how far its pitch moves, differ between speakers as much as their means do.
+With normalization = per_item the vectors of an item are scaled by those of all its clips, like its frames, because maxima and
+ranges differ between speakers as much as means do.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,12 +34,12 @@ _STATISTICS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] 
 
 @dataclass(frozen=True)
 class Pooling:
-    """How an example becomes one vector.
+    """The settings for converting an example to one vector.
 
     Attributes:
         statistics: Names of `_STATISTICS`, in the order of the vector.
-        time_parts: Equal parts of the time that are pooled by themselves.
-        settings: How the features were made; None: by a script, so that every frame counts.
+        time_parts: Number of equal parts of the time that are pooled separately.
+        settings: The feature settings; None: a script made the features, so every frame counts.
         scales_pooled: Whether the vectors of each item are scaled by those of its clips.
     """
 
@@ -62,7 +62,7 @@ class Pooling:
         return np.stack([self._pool_one(example[:n]) for example, n in zip(frames, counts, strict=True)]).astype(np.float32)
 
     def pool_examples(self, examples: StoredExamples) -> NDArray[np.float32]:
-        """Return the vectors of the examples of a side, in their order; augmented copies are scaled and do not count."""
+        """Return the vectors of the examples of a side, in their order; augmented copies do not determine the scale."""
         durations_s = (examples.table["end_s"] - examples.table["start_s"]).to_numpy(np.float64)
         cuts = [np.arange(first, min(first + _AT_ONCE, len(examples))) for first in range(0, len(examples), _AT_ONCE)]
         pooled = np.concatenate([self.pool(examples.predictors(rows), durations_s[rows]) for rows in cuts])
@@ -76,7 +76,7 @@ class Pooling:
         return pooled
 
     def _counted(self, durations_s: NDArray[np.float64], n_frames: int) -> Sequence[int]:
-        """Return how many frames of each example are no padding."""
+        """Return the number of frames of each example without padding."""
         settings = self.settings
         if settings is None or settings.stretch_frames is not None:
             return [n_frames] * len(durations_s)
@@ -84,12 +84,12 @@ class Pooling:
         return [min(n_frames, count_frames(int(n), settings)) for n in n_samples]
 
     def _pool_one(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the vector of one example, float64 (n_features,); a part has a frame at least."""
+        """Return the vector of one example, float64 (n_features,); a part has at least one frame."""
         bounds = np.linspace(0, len(frames), self.time_parts + 1)
         parts = [frames[int(begin) : max(int(begin) + 1, int(end))] for begin, end in pairwise(bounds)]
         return np.concatenate([_STATISTICS[name](part) for part in parts for name in self.statistics])
 
 
 def _deltas(frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the differences of neighbouring frames; 0 where there is one frame."""
+    """Return the differences of neighbouring frames; 0 if there is one frame."""
     return np.diff(frames, axis=0) if len(frames) > 1 else np.zeros_like(frames)

@@ -1,7 +1,9 @@
-"""Save an estimator without pickle: its networks in network_<n>/, and what model.json says of it."""
+"""Save an estimator without pickle: its networks in network_<n>/, and its entries in model.json."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import sklearn
 
 from xval.base.json_files import read_json, write_json
 from xval.models.saved.description import EstimatorSettings
@@ -21,7 +23,7 @@ def save_network(folder: Path, number: int, network: "keras.Model", source: Path
 
 
 def describe_estimator(fitted: FittedEstimator, name: str, **further: Any) -> EstimatorSettings:
-    """Return what model.json says of an estimator and, ``further``, of what makes its features."""
+    """Return the entries of model.json on an estimator and, in ``further``, on its features."""
     scaling = {} if fitted.target_mean is None else {"target_mean": fitted.target_mean.tolist()}
     scaling |= {} if fitted.target_deviation is None else {"target_deviation": fitted.target_deviation.tolist()}
     return EstimatorSettings(
@@ -30,13 +32,12 @@ def describe_estimator(fitted: FittedEstimator, name: str, **further: Any) -> Es
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of what fits and saves an estimator."""
-    import sklearn
+    """Return the versions of the libraries that fit and save an estimator."""
     import skops
 
     return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
 
 
 def network_path(folder: Path, number: int) -> Path:
-    """Return the path of a network; `read_keras_model` reads the files next to it, too."""
+    """Return the path of a network; `read_keras_model` also reads the files next to it."""
     return folder / f"network_{number}" / KERAS_NAME

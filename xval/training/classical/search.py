@@ -1,10 +1,9 @@
-"""Scaler, principal components and an estimator of scikit-learn, chosen and fitted without items that are tested.
+"""Choose and fit scaler, principal components and a scikit-learn estimator without test items.
 
-A grid is searched by leaving items out. Inner folds (`inner_seed`) also give a prediction for each example by an estimator
-that was fitted without its item, for validation scores and the temperature. Without them folds of the training items search
-(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do,
-which those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of
-another.
+A grid is searched by leaving items out. Inner folds (`inner_seed`) also give a prediction for each example by an estimator that
+was fitted without its item, for validation scores and the temperature. Without them folds of the training items search
+(GroupKFold), or, if features come from networks that may have memorised the training items, the validation items, on which
+those networks were not fitted: the output of such a network for a training item is not representative of other items.
 """
 
 import warnings
@@ -32,11 +31,11 @@ from xval.training.classical.shared_inputs import SharedInputs
 MOST_SPLITS = 5
 LEFT_OUT, VALIDATION, INNER_FOLDS = "training_items_left_out", "validation_items", "inner_folds"
 Positions = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
-"""Which examples each split fits, and which it scores."""
+"""The examples that each split fits, and those that it scores."""
 
 
 class Part(NamedTuple):
-    """Some examples: float (n_examples, n_features), and int64 (n_examples,) classes or float32 (n_examples, n_outputs)."""
+    """Features, float (n_examples, n_features), and targets, int64 (n_examples,) or float32 (n_examples, n_outputs)."""
 
     features: NDArray[np.floating]
     targets: NDArray[Any]
@@ -48,11 +47,11 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class GridScore:
-    """How good one setting of the grid was.
+    """The score of one setting of the grid.
 
     Attributes:
-        settings: Of the estimator.
-        score: Macro F1 of classes; the mean squared error of numbers. The mean over the splits.
+        settings: The settings of the estimator.
+        score: Macro F1 for classes, mean squared error for numbers, averaged over the splits.
     """
 
     settings: dict[str, Any]
@@ -64,17 +63,19 @@ class FittedEstimator:
     """A fitted pipeline.
 
     Attributes:
-        pipeline: Scaler, principal components (where wanted) and estimator.
-        n_outputs: Classes of the corpus (one that no training example has is never predicted), or numbers to predict.
-        has_classes: Whether it tells classes apart.
-        temperature: See calibration.py; None of numbers, and where there was nothing to calibrate with.
-        settings: The chosen ones.
-        grid: The scores of all settings, in the order of the search; empty where there was but one.
-        searched_on: What scored them: training_items_left_out, validation_items or inner_folds.
-        out_of_fold: Answers on the examples that it was fitted to by estimators that were fitted without their items, float32
-            (n_examples, n_outputs), NaN of those that are not scored; None: there are none.
-        target_mean: Of numbers: what is added to the answers, which are multiplied by the deviation first.
-        target_deviation: float32 (n_outputs,), as the mean.
+        pipeline: Scaler, principal components (if requested) and estimator.
+        n_outputs: Number of classes of the corpus (a class without training examples is never predicted), or of numbers to
+            predict.
+        has_classes: Whether it predicts classes.
+        temperature: See calibration.py; None for numbers, and without data for calibration.
+        settings: The chosen settings.
+        grid: The scores of all settings, in the order of the search; empty if there was only one.
+        searched_on: The items that scored them: training_items_left_out, validation_items or inner_folds.
+        out_of_fold: float32 (n_examples, n_outputs), predictions for its training examples by estimators that were fitted
+            without their items, NaN for examples that are not scored; None: there are none.
+        target_mean: float32 (n_outputs,), for numbers: predictions are multiplied by the standard deviation, then this mean is
+            added.
+        target_deviation: float32 (n_outputs,), the standard deviation.
     """
 
     pipeline: Pipeline
@@ -89,11 +90,13 @@ class FittedEstimator:
     out_of_fold: NDArray[np.float32] | None = None
 
     def scaled(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return what the estimator itself reads: features behind scaler and components, float32 (n_examples, n_scaled)."""
+        """Return the inputs of the estimator, after scaler and components: float32 (n_examples, n_scaled)."""
         return np.asarray(self.pipeline[:-1].transform(features), np.float32)
 
     def answers(self, features: NDArray[np.floating], *, threads: int = 1) -> NDArray[np.float32]:
-        """Return probabilities, float32 (n_examples, n_classes), the first of the highest is the decision; or the numbers.
+        """Return the predicted numbers, or probabilities, float32 (n_examples, n_classes).
+
+        The first highest one is the decision.
 
         Args:
             features: float (n_examples, n_features).
@@ -135,16 +138,18 @@ def fit_estimator(
     Args:
         training: The training examples.
         groups: (n_examples,), the item of each training example, which is never on two sides of a split.
-        spec: What is fitted.
-        n_outputs: Classes of the corpus, or numbers to predict.
+        spec: The estimator to fit.
+        n_outputs: Number of classes of the corpus, or of numbers to predict.
         has_classes: Whether targets are classes.
-        validation: What the probabilities are calibrated on; None: they are not.
-        search_on_validation: Score the grid on it, too, instead of on training items that were left out.
-        inner_seed: Of the inner folds, which then also give the answers out of fold, and calibrate by these; None: the grid is
-            searched by folds without a seed, and there are no such answers.
-        scaling: Mean and deviation of the numbers to predict, float32 (n_outputs,); the estimator answers in them.
-        class_weight: Of scikit-learn: ``balanced``, or a weight for each class number.
-        scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
+        validation: The examples on which the probabilities are calibrated; None: no calibration.
+        search_on_validation: Whether to score the grid on `validation` as well, instead of on training items that were left
+            out.
+        inner_seed: Seed of the inner folds, which then also give out-of-fold predictions and calibrate by these; None: the grid
+            is searched with folds without a seed, and there are no such predictions.
+        scaling: Mean and standard deviation of the numbers to predict, float32 (n_outputs,), by which targets are scaled.
+        class_weight: In scikit-learn's form: ``balanced``, or a weight for each class number.
+        scored: bool (n_examples,), the examples that are scored in the search; augmented ones are only used for fitting. None:
+            all.
         seed: Of what is random.
         threads: CPU threads.
     """
@@ -199,11 +204,11 @@ def fit_estimator(
 def _probabilities_out_of_fold(
     pipeline: Pipeline, whole: Part, positions: Positions, n_outputs: int
 ) -> tuple[float | None, NDArray[np.float32]]:
-    """Return the temperature that fits the scores of examples that a split has not fitted, and their probabilities.
+    """Return the temperature for the out-of-fold scores of examples, and their probabilities.
 
-    A split that fits examples of only one class answers this class; it tells nothing about the temperature. Where each split
-    answers the same to all that it has not fitted, all examples get the mean of these answers: their order would be that of how
-    rare a class is in the splits, and their AUC 0 or 1.
+    A split whose examples have only one class predicts this class and does not affect the temperature. If the predictions of
+    each split are constant, all examples get the mean of these predictions; otherwise their order would depend on how rare a
+    class is in the splits, and their AUC would be 0 or 1.
     """
     scores = np.full((len(whole.targets), len(pipeline.classes_)), -np.inf)
     held_out, calibrating = (np.zeros(len(scores), bool) for _ in range(2))
@@ -233,7 +238,7 @@ def _numbers_out_of_fold(
     n_outputs: int,
     scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> NDArray[np.float32]:
-    """Return what is predicted of examples that a split has not fitted, in the unit of the targets."""
+    """Return the out-of-fold predictions of examples, in the unit of the targets."""
     values = np.full((len(whole.targets), n_outputs), np.nan, np.float32)
     mean, deviation = scaling or (0, 1)
     for fitted, held in positions:
@@ -255,7 +260,7 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
 def _splits(
     training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, *, has_classes: bool, seed: int | None
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return which examples to fit and which to score, by whole items; with a seed classes are spread evenly over splits."""
+    """Return the examples to fit and to score, split by whole items; with a seed, splits are stratified by class."""
     features, targets = training
     scored = np.ones(len(targets), bool) if scored is None else scored
     n_items = len(np.unique(groups))
@@ -278,7 +283,7 @@ def _splits(
 
 
 def _with_classes(positions: Positions, training: Part, *, has_classes: bool) -> Positions:
-    """Return the splits that leave several classes to fit, or any numbers."""
+    """Return the splits with several classes to fit, or all splits for numbers."""
     splits = [(fitted, held) for fitted, held in positions if not has_classes or len(np.unique(training.targets[fitted])) > 1]
     if not splits:
         raise JobError(
@@ -296,7 +301,7 @@ def _search(
     *,
     has_classes: bool,
 ) -> tuple[GridScore, ...]:
-    """Score every setting; what does not depend on it is computed once for each split."""
+    """Score every setting; computations that do not depend on it are done once for each split."""
     scores = []
     in_order = sorted(range(len(settings)), key=lambda row: str(settings[row].get("gamma")))  # a kernel is made once
     for fitted, held in splits:
@@ -317,7 +322,7 @@ def _search(
 
 @contextmanager
 def _threads(threads: int) -> Iterator[None]:
-    """Hold BLAS and OpenMP to a number of threads, on which the last digits depend; a grid may hold fits that end early."""
+    """Limit BLAS and OpenMP to a number of threads, which affects the last digits; ignore warnings of non-convergence."""
     with threadpool_limits(limits=threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -1,4 +1,4 @@
-"""Combine what networks have learnt with features designed by hand, and let a classifier of scikit-learn decide.
+"""Combine the embeddings of networks with hand-crafted features in a scikit-learn classifier.
 
 An instance with ``architecture = "feature_combination"`` trains no network. Its options:
 

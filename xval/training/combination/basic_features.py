@@ -1,6 +1,7 @@
-"""The hand-crafted features of every example of a feature store, computed once and kept next to it.
+"""The hand-crafted features of all examples of a feature store, computed once and stored next to it.
 
-They are in ``basic_<key>.npz`` in the folder of the store. The key is a hash of the examples and of what the features are.
+They are in ``basic_<key>.npz`` in the folder of the store. The key is a hash of the examples and of the version of the
+features.
 """
 
 import hashlib
@@ -28,11 +29,11 @@ from xval.data.examples import StoredExamples, WaveformExamples
 from xval.training.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 
 ExamplesOfClips: TypeAlias = StoredExamples | WaveformExamples
-"""Examples that are clips or windows of them; frames of recordings have their own labels and are not combined."""
+"""Examples that are clips or their windows; frames of recordings have separate labels and are not combined."""
 
 
 class _Clip(NamedTuple):
-    """A row of the index, and the examples that are cut from the clip: (start_s, end_s) in its file."""
+    """A row of the index, and the examples of the clip: (start_s, end_s) in its file."""
 
     path: str
     start_s: float
@@ -49,14 +50,14 @@ def make_basic_features(
     n_processes: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Compute the features of all examples of a store, where they are not kept yet.
+    """Compute the features of all examples of a store unless they are stored already.
 
     Args:
-        corpus: The corpus that the store was made of.
-        store: Its features, which say where each example is.
-        settings: Of these the sample rate and the channel decide, and what cuts waveforms into examples.
-        n_processes: Processes that decode audio; the features do not depend on it.
-        progress: Told how many clips are done.
+        corpus: The corpus from which the store was made.
+        store: Its features, whose table has the times of each example.
+        settings: The sample rate, the channel, and the settings that cut waveforms into examples are used.
+        n_processes: Number of processes that decode audio, which does not affect the features.
+        progress: Function that receives the number of finished clips.
     """
     if corpus.is_custom:
         raise CorpusError(
@@ -82,7 +83,7 @@ def make_basic_features(
 
 
 def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: pd.DataFrame) -> NDArray[np.float32]:
-    """Return the features of the examples in a table (clip, start_s, end_s), as `make_basic_features` left them.
+    """Return the features from `make_basic_features` for the examples in a table (clip, start_s, end_s).
 
     Returns:
         float32 (n_examples, 136).
@@ -108,11 +109,11 @@ def segment_features(
 
     Args:
         samples: float32 (n_samples,), the clip.
-        sample_rate_hz: Their rate.
-        bounds: Begin and end of each segment, counted from the beginning of the clip (s).
+        sample_rate_hz: Sample rate, Hz.
+        bounds: Start and end of each segment from the beginning of the clip, seconds.
 
     Returns:
-        float32 (n_stretches, 136).
+        float32 (n_segments, 136).
     """
     features = np.empty((len(bounds), len(FEATURE_NAMES)), np.float32)
     for row, (start_s, end_s) in enumerate(bounds):
@@ -124,7 +125,7 @@ def segment_features(
 def all_examples(
     store: FeatureStore, settings: FeatureSettings, items: Sequence[str], clips: Collection[str] | None = None
 ) -> ExamplesOfClips:
-    """Return the examples of some items, or of some of their clips (None: of all), augmented ones included.
+    """Return the examples of some items, or of some of their clips (None: all), including augmented ones.
 
     Clips are cut as they are tested, never cropped.
     """
@@ -134,7 +135,7 @@ def all_examples(
 
 
 def _clip_features(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the features of a clip's examples; the audio is checked to be that of the index."""
+    """Return the features of a clip's examples, after checking that the audio is that of the index."""
     path = audio_folder / clip.path
     samples = read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
     offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
@@ -148,7 +149,7 @@ def _clip_features(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return what identifies each example of a table among all examples of a store."""
+    """Return a key for each example of a table that is unique in the store."""
     return list(zip(table["clip"], table["start_s"], table["end_s"], strict=True))
 
 

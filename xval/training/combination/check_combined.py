@@ -1,6 +1,6 @@
 """Check that the models of a combination of features were made for the features of the instance.
 
-An error names the fix. Keras is not loaded here: the model.json next to each model says what it was made for.
+An error names the fix. Keras is not loaded here: the model.json next to each model has its features.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from xval.results.folder import ESTIMATOR_NAME
 
 
 def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fetched: bool = False) -> dict[str, Any]:
-    """Return the model.json next to a model.keras, once both are there and it was made for these features.
+    """Return the model.json next to a model.keras, after checking that both exist and that the features match.
 
-    One that was fetched from an address has none: of it the shape of its input is compared, when it is read.
+    A downloaded model has none; its input shape is compared when it is read.
     """
     if (path.parent / ESTIMATOR_NAME).is_file():
         raise SettingsError(no_network(path))
@@ -52,7 +52,7 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
 
 
 def no_network(path: Path) -> str:
-    """Return what is wrong with the path of a model in the folder of a combination or a baseline."""
+    """Return the error for the path of a model in the folder of a combination or a baseline."""
     return (
         f"models: {path} is a fold of a scikit-learn estimator, which has no network. Give the folds of an instance with a "
         "network"
@@ -60,7 +60,7 @@ def no_network(path: Path) -> str:
 
 
 def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, counted: Clips) -> Leakage:
-    """Return what is known of a model and a fold, as `Provenance.verdict` does; refuse one that has seen what is tested."""
+    """Return the `Provenance.verdict` on a model and a fold; raise an error for a model that has seen test data."""
     verdict = Provenance(path).verdict(fold, dataset, corpus_folder, counted)
     if verdict.state == "leaked":
         raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
@@ -68,7 +68,7 @@ def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, count
 
 
 def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
-    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings.
+    """Raise an error for a model with features other than those of the instance; arrays of a script have no settings.
 
     Waveforms may be of another length: see `takes_lengths`.
     """
@@ -89,13 +89,13 @@ def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSet
 def takes_lengths(features: FeatureSettings) -> bool:
     """Return whether examples of another length follow from those of an instance, to the bit: samples of whole clips.
 
-    The last frames of stored features read what comes after them, and their decibels may refer to the whole clip.
+    The last frames of stored features depend on the samples after them, and their decibels may refer to the whole clip.
     """
     is_whole = features.crop_s is None and features.example_length_s is None
     return features.features == "waveform" and is_whole and features.padding != "masked"
 
 
 def _fits_length(length_s: float | None, features: FeatureSettings) -> bool:
-    """Return whether a combination reads all that a model of another clip_length_s does."""
+    """Return whether the examples of a combination cover those of a model with another clip_length_s."""
     reads_s = features.clip_length_s
     return takes_lengths(features) and (reads_s is None or (length_s is not None and length_s <= reads_s))

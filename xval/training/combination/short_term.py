@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, rfft
 
 SHORT_TERM_VERSION = 1
-"""Raised when a value changes, so that what was kept is computed anew."""
+"""Version of the features, increased when a value changes, so that stored features are computed again."""
 
 FRAME_S, STEP_S, STRETCH_S = 0.05, 0.01, 1.0
 _N_MFCC, _N_MELS, _N_CHROMA = 13, 40, 12

@@ -1,1 +1,1 @@
-"""Scores of a fitted model; nothing here knows how it was trained."""
+"""Scores of a fitted model, independent of its training."""

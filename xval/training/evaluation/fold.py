@@ -1,4 +1,4 @@
-"""Test a fitted model: predictions, and the scores that its task gives them, of examples, of clips and of items."""
+"""Test a fitted model: predictions, and scores of examples, clips and items."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,24 +30,25 @@ if TYPE_CHECKING:
     import keras
 
 Loss = Callable[[NDArray[Any], NDArray[np.float32]], float]
-"""From targets and predictions to their mean loss."""
+"""Function from targets and predictions to their mean loss."""
 KEPT_SIDES = ("validation", "test")
 KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model was worth on one fold.
+    """The scores and predictions of a model on one fold.
 
     Attributes:
-        scores: Of the examples of each side, of the clips of those that are kept, of each test item, and of chance.
-        facts: What the record has besides: class_names, class_metrics, confusion_matrix, n_examples and the directions of
-            further metrics; of several labels their thresholds, and no confusion matrix; the temperature of a network that is
-            calibrated.
-        predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, and what `Task.encode` makes
-            of targets and predictions; of several labels those of the whole clip are predicted. A row per frame has its weight
-            in place of its row.
-        tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
+        scores: The scores of the examples of each side, of the clips of sides with predictions, of each test item, and of
+            chance.
+        facts: Further entries of the record: class_names, class_metrics, confusion_matrix, n_examples and the directions of
+            further metrics; with several labels their thresholds instead of a confusion matrix; the temperature of a calibrated
+            network.
+        predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, and the columns of
+            `Task.encode`; with several labels, the predicted ones are those of the whole clip. A row per frame has its weight
+            instead of its row.
+        tables: Further tables to store, by file name: DataFrames for .csv or .parquet.
     """
 
     scores: Scores
@@ -74,21 +75,21 @@ def evaluate_model(
     training_scores: Mapping[str, float] | None = None,
     observers: Observers | None = None,
 ) -> Evaluation:
-    """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
+    """Predict the requested sides that are not known yet, and compute all metrics like `evaluate_predictions`.
 
-    With calibration = temperature the predictions are those of the model with the temperature that its validation clips want.
+    With calibration = temperature the predictions are those of the model with the temperature from its validation clips.
 
     Args:
-        model: With its best weights.
+        model: The model with its best weights.
         data: The fold.
         settings: The parameters of the instance.
-        known: Its predictions of the validation examples, float32 (n_examples, *output_shape); None: they are computed.
-        training_scores: Scores of the training examples, as training followed them; None: they are predicted, too. A model
-            that rebuilds its input is tested on them in any case, and keeps no such predictions.
-        observers: Are told where a model cannot be calibrated, whose predictions stay as they are then.
+        known: float32 (n_examples, *output_shape), its predictions for the validation examples; None: they are computed.
+        training_scores: Scores of the training examples from the training itself; None: they are predicted as well. A model
+            that reconstructs its input is always tested on them, but their predictions are not stored.
+        observers: Receive a note if a model cannot be calibrated; its predictions then stay unchanged.
 
     Returns:
-        The scores and the predictions; embeddings, where a model that rebuilds its input has a layer of this name.
+        The scores and the predictions; also embeddings if a model that reconstructs its input has a layer of this name.
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.
@@ -129,17 +130,17 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compute all metrics of the predictions for every side.
 
-    `loss` is only the data term, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
-    combines those of its examples as `clip_average` says, and that of an item those of its clips as `item_decision`. `chance`
-    is what a model gets that ignores the audio and always answers with the class shares (the mean target) of the training
-    examples. Frames of weight 0 count nowhere.
+    `loss` is the data term without the L2 penalty, so that instances with different penalties are comparable. `clip_average`
+    combines the predictions of examples into that of a clip, and `item_decision` those of clips into that of an item. `chance`
+    is the score of always predicting the class shares (or the mean target) of the training examples. Frames with weight 0 do
+    not count.
 
     Args:
-        by_side: For each side float32 (n_examples, *output_shape), in the order of its examples.
+        by_side: float32 (n_examples, *output_shape) for each side, in the order of its examples.
         data: The fold.
         settings: The parameters of the instance; of them task_type, loss, metrics, clip_average and those of frames.
-        training_scores: Scores of the training side, where it has no predictions.
-        loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
+        training_scores: Scores of the training side if it has no predictions.
+        loss: Function from targets and predictions to the loss; None: the loss of the settings, by Keras.
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.
@@ -163,9 +164,9 @@ def _evaluate(
     loss: Loss | None,
     tables: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> Evaluation:
-    """Return the scores of what was answered on each side, and those of sides that training ``followed``.
+    """Return the scores of the predictions of each side, and those that training ``followed``.
 
-    ``tables`` are further ones of each side, by the name of their file.
+    ``tables`` has further tables of each side, by file name.
     """
     task, further = settings.task, _further(settings, data)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
@@ -230,12 +231,12 @@ def _evaluate(
 
 
 def _further(settings: Settings, data: FoldData) -> dict[str, Metric]:
-    """Return the further metrics that the settings ask for."""
+    """Return the further metrics of the settings."""
     return further_metrics.load(settings.task_type, settings.metrics, settings.positive_number(data.class_names))
 
 
 def _trained_targets(data: FoldData) -> NDArray[Any]:
-    """Return the targets of what trains; of recordings those of all of their frames that count."""
+    """Return the training targets; for recordings, those of all frames that count."""
     training = data.sides["training"]
     if isinstance(training, FrameExamples):
         return np.asarray(training.targets[training.weights > 0])
@@ -250,7 +251,7 @@ def _tabulate(task: Task, answered: Side, names: Sequence[str], thresholds: NDAr
 
 
 def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of sides below each other, with a column of their names behind those that say where a row is."""
+    """Concatenate the tables of sides, with the side in a column after those that identify a row."""
     joined = []
     for side, table in tables.items():
         place = next(number for number, name in enumerate(table) if name not in KEPT_COLUMNS)

@@ -1,4 +1,4 @@
-"""How far from its training examples a fitted model's validation clips are, in its own embedding."""
+"""The distances of validation clips from the training examples of a model, in its own embedding."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -12,19 +12,19 @@ from xval.models.saved.novelty import Novelty, choose_kept, measure_novelty
 from xval.settings.architectures import trains_network
 
 Embed: TypeAlias = Callable[[str, NDArray[np.int64]], NDArray[np.float32]]
-"""From a side and the numbers of some of its examples to their embeddings, float32 (n_examples, n_features)."""
+"""Function from a side and the numbers of some of its examples to their embeddings, float32 (n_examples, n_features)."""
 
 
 def find_novelty(job: Job, data: FoldData, embed: Embed | None) -> Novelty | None:
-    """Measure from which distance on an input is unlike what a model was trained on.
+    """Find the distance from which on an input is out of distribution for a model.
 
     Args:
-        job: Its training items are those that count, also where the model was fitted to the others as well.
-        data: What the model was fitted to.
-        embed: Embeds examples; None: it has no embedding.
+        job: The job, whose training items count even if the model was also fitted to others.
+        data: The data to which the model was fitted.
+        embed: Function that embeds examples; None: the model has no embedding.
 
     Returns:
-        None where it cannot be known: it has no embedding, or see `measure_novelty`.
+        The distances; None if there is no embedding, or see `measure_novelty`.
     """
     if embed is None:
         return None

@@ -1,4 +1,4 @@
-"""What a model rebuilds of its features: errors of reconstruction per example, and embeddings."""
+"""Reconstruction errors of examples, and embeddings."""
 
 import math
 
@@ -20,13 +20,13 @@ EMBEDDING = "embedding"
 def rebuild_sides(
     model: keras.Model, data: FoldData, batch_size: int
 ) -> tuple[dict[str, Answered], dict[str, dict[str, pd.DataFrame]]]:
-    """Measure how well a model rebuilds the features of every side.
+    """Measure how well a model reconstructs the features of every side.
 
     The unit is that of the normalised features, whose variance is 1 with normalization=per_bin. The targets are the errors of
-    always answering with the mean of each bin over the training examples.
+    always predicting the mean of each bin over the training examples.
 
     Returns:
-        What was answered on each side; embeddings.parquet of each side, where the architecture has a layer of this name.
+        The errors of each side; embeddings.parquet of each side if the architecture has a layer of this name.
 
     Raises:
         DivergenceError: A reconstruction is NaN or infinite.
@@ -45,7 +45,7 @@ def rebuild_sides(
 
 
 def _make_probe(model: keras.Model) -> keras.Model:
-    """Return a model that answers with the features, their reconstruction and the embedding, each flattened but for bins."""
+    """Return a model that outputs features, reconstruction and embedding, each flattened except for bins."""
     features = read_features(model)
     network = model.layers[-2]
     names = [layer.name for layer in network.layers]

@@ -35,7 +35,7 @@ def test_a_training_clip_that_is_missing_from_what_a_model_has_seen(copy):
 
     assert "instance 1, fold 1: seen_audio.npy lacks clip '" in copy.faults_of_only("seen audio")
     kinds = {kind.name[:2]: kind.level for kind in leakage_by_kind([*copy.audit().values()], is_custom=False)}
-    assert kinds["L2"] == "unknown"  # whether it has heard what is tested
+    assert kinds["L2"] == "unknown"  # whether it has seen what is tested
 
 
 def test_without_its_seen_audio_a_model_is_not_checkable(copy):

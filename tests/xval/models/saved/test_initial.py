@@ -68,7 +68,7 @@ def test_a_model_that_has_seen_test_items_is_refused(tmp_path, wanted, corpus_fo
     place(tmp_path, 1, **known("a", "b"))
     pattern = str(tmp_path / "fold_1" / "model.keras")
 
-    message = r"fold 2: initial_model: .*fold_1/model\.keras has heard what fold 2 tests: item a\. Put \{fold\} in its path"
+    message = r"fold 2: initial_model: .*fold_1/model\.keras has seen what fold 2 tests: item a\. Put \{fold\} in its path"
     with pytest.raises(SettingsError, match=message) as caught:
         check_initial_models(wanted(pattern), FOLDS, corpus_folder)
 

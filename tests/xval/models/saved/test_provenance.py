@@ -48,10 +48,10 @@ def test_a_model_of_the_same_fold_is_clean_though_the_same_items_chose_its_epoch
 @pytest.mark.parametrize(
     ("heard", "reason"),
     [
-        ({"trained": "ad"}, "has heard what fold 2 tests: item d and 2 of its 2 clips by their audio (d#0, d#1)."),
-        ({"trained": "ab", "chose": "d"}, "has heard what fold 2 tests: item d"),
+        ({"trained": "ad"}, "has seen what fold 2 tests: item d and 2 of its 2 clips by their audio (d#0, d#1)."),
+        ({"trained": "ab", "chose": "d"}, "has seen what fold 2 tests: item d"),
         ({"trained": "uvw", "chose": "", "name": "other", "audio": "d"}, "tests: 2 of its 2 clips by their audio (d#0, d#1)."),
-        ({"trained": "u", "chose": "v", "name": "other", "audio": "a", "audio_chose": "d"}, "has heard what fold 2 tests: 2"),
+        ({"trained": "u", "chose": "v", "name": "other", "audio": "a", "audio_chose": "d"}, "has seen what fold 2 tests: 2"),
         ({"trained": "ac", "chose": "b"}, "was trained on what fold 2 validates with: item c and 2 of"),
         ({"trained": "u", "chose": "v", "name": "other", "audio": "c"}, "trained on what fold 2 validates with: 2 of its 2"),
     ],
@@ -95,7 +95,7 @@ def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_m
 
     judge_model("ad")
     verdict = Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", tmp_path / "none")
-    assert (verdict.state, verdict.reason.partition(".")[0]) == ("leaked", "has heard what fold 2 tests: item d")
+    assert (verdict.state, verdict.reason.partition(".")[0]) == ("leaked", "has seen what fold 2 tests: item d")
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
     assert judge_stranger("ab", "c").state == "clean"  # the same items chose its epoch
     tested, chosen, validated = judge_stranger("ad"), judge_stranger("ab", "d"), judge_stranger("ac")
     assert [verdict.state for verdict in (tested, chosen, validated)] == ["leaked"] * 3
-    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another version (d#0, d#1)."
+    reason = "has seen what fold 2 tests: 2 of its 2 clips by their fingerprints, in another version (d#0, d#1)."
     assert tested.reason.startswith(reason)
     assert chosen.reason.startswith(reason)
     assert validated.reason.startswith("was trained on what fold 2 validates with: 2 of its 2 clips by their fingerprints")

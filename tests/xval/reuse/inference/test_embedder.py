@@ -1,4 +1,4 @@
-"""A model that xval has trained makes the features of another one, unless it has heard what that one tests."""
+"""A model that xval has trained makes the features of another one, unless it has seen what that one tests."""
 
 import numpy as np
 import pytest

@@ -76,7 +76,7 @@ def test_a_model_that_has_seen_a_test_item_is_refused_and_one_that_may_have_is_t
     path = make_network(custom_store)
     other = Fold(2, ("s3", "s4", "s5"), ("s2",), ("s0", "s1"))
 
-    with pytest.raises(FoldsError, match=r"has heard what fold 2 tests: item s0, s1 and \d+ of its"):
+    with pytest.raises(FoldsError, match=r"has seen what fold 2 tests: item s0, s1 and \d+ of its"):
         check_combined_models(options(path), FEATURES, toy, [FOLD, other])
     for name in ("seen_audio.npy", "trained_audio.npy"):
         (path.parent / name).unlink()

@@ -100,7 +100,7 @@ def test_a_model_that_has_seen_the_test_items_is_refused_also_where_the_job_runs
         basic_features=False,
     )  # fmt: skip
 
-    with pytest.raises(FoldsError, match=r"has heard what fold 2 tests: item s0, s1 and \d+ of its"):
+    with pytest.raises(FoldsError, match=r"has seen what fold 2 tests: item s0, s1 and \d+ of its"):
         run_fold(job, folder, Observers())
 
 

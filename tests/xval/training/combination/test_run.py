@@ -73,7 +73,7 @@ def test_networks_train_first_and_their_features_are_combined_to_the_workbook(to
     ("model", "message"),
     [
         (MODEL, r"instance 2: models: results/toy/experiment_1/instance_1/fold_1/model.keras does not exist"),
-        ("other/fold_{fold}/model.keras", "has heard what fold 1 tests: item"),
+        ("other/fold_{fold}/model.keras", "has seen what fold 1 tests: item"),
     ],
     ids=["missing", "leaking"],
 )
