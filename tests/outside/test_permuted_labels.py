@@ -87,7 +87,7 @@ def test_what_cannot_be_tested_is_named(study):
     study.train(*instances, task_type="regression", num_epochs=1)
     command = ("-m", "xval", "permutation-test")
     network = study.mistake(*command, f"{study.EXPERIMENT}:2", "--permutations", "200")
-    assert "instance 2 has architecture 'mlp', but only estimators are trained again" in network
+    assert "instance 2 has architecture 'mlp', but labels are permuted only for estimators" in network
     assert re.search(r"200 trainings of all its folds would take about \d+:\d\d:\d\d", network)
     few = study.mistake(*command, f"{study.EXPERIMENT}:1")
     assert "its labels can be permuted in only 5 ways" in few

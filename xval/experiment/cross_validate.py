@@ -135,7 +135,7 @@ def cross_validate(
         if columns := [key for key in ("path", "item", "label") if f"unknown parameter '{key}'" in str(error)]:
             raise SettingsError(
                 f"cross_validate(): unknown argument '{columns[0]}'. A table has the columns path, item and label: rename its "
-                "own, as by clips.rename(columns={'file': 'path', 'speaker': 'item', 'digit': 'label'}), or prepare it once with "
+                "own, as by clips.rename(columns={'file': 'path', 'speaker': 'item', 'digit': 'label'}), or prepare it once: "
                 "xval prepare table CLIPS.csv --path COLUMN --item COLUMN --label COLUMN."
             ) from error
         for key in own:

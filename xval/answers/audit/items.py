@@ -7,9 +7,8 @@ from itertools import combinations
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.quality.cautions import shared_columns
-from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.answers.audit.evidence import Evidence, JobEvidence
 from xval.answers.audit.verdict import WARNING, Findings, quoted
-from xval.base.errors import XvalError
 from xval.base.findings import Finding, Rule
 from xval.base.user_code.definitions import is_dotted
 from xval.folds.plan import Fold, FoldPlan
