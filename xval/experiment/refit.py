@@ -21,7 +21,7 @@ from xval.answers.read import read_finished
 from xval.answers.score_text import format_score
 from xval.answers.summary import metric_words, record_side, side_name
 from xval.base.code_hash import find_changed_copies
-from xval.base.errors import JobError, ResultsError, SettingsError, UsageError, counted, join_words, verb_of
+from xval.base.errors import JobError, ResultsError, SettingsError, UsageError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
@@ -54,7 +54,6 @@ from xval.models.saved.initial import name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, find_experiment
-from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record
@@ -247,10 +246,8 @@ def _make_job(
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project
     code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(instance.settings.own_modules()))
-    own = {JobIdentity(user_code=instance.own_code).code_changes(record) for record in records.values()}
-    changed = [f"xval itself (code/{name})" for name in find_changed_copies(code_folder, ran)] + sorted(filter(None, own))
-    if changed:
-        console.print(f"The code has changed since the folds were run: {join_words(changed)}.", markup=False)
+    if changed := find_changed_copies(code_folder, ran):
+        console.print(f"xval itself has changed since the folds were run (code/{', code/'.join(changed)}).")
     job = make_job(folder, instance, fold, folds.hash, store=store.folder, code=code, own_code=instance.own_code)
     return job, corpus
 
