@@ -14,7 +14,7 @@ import numpy as np
 
 from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.base.csv_text import read_csv
-from xval.base.errors import CorpusError, counted, verb_of
+from xval.base.errors import CorpusError, counted, first_of, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,7 @@ def _refuse_neighbours(merged: "pd.DataFrame") -> None:
     shared = merged[merged.groupby("path")["item"].transform("nunique") > 1]
     if not shared.empty:
         path = shared["path"].iloc[0]
-        items = ", ".join(sorted(set(shared.loc[shared["path"] == path, "item"]))[:3])
+        items = first_of(sorted(set(shared.loc[shared["path"] == path, "item"])), 3)
         raise CorpusError(
             f"{path} has clips of several items ({items}), so its augmented copies would mix their sound. Augment files of "
             "one item each, or move the copies away."

@@ -20,7 +20,7 @@ from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
 from preprocessing.corpora._usual_names import lower_name, usual_name
-from xval.base.errors import AudioError, CorpusError, counted, suggestion
+from xval.base.errors import AudioError, CorpusError, counted, first_of, suggestion
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -423,7 +423,7 @@ def recording_tables(segments: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame
         items = sorted(set(rows["item"]))
         if len(items) > 1:
             raise CorpusError(
-                f"--item {item}: {path} belongs to the items {', '.join(items[:3])}, but a whole recording is on one side of "
+                f"--item {item}: {path} belongs to the items {first_of(items, 3)}, but a whole recording is on one side of "
                 "a fold. Give --item recording, or split the recording."
             )
         is_event = rows["start_s"].notna() & (rows["label"] != BACKGROUND)

@@ -30,7 +30,7 @@ from preprocessing.corpora._columns import column_of_items
 from preprocessing.corpora._layout import clip_table
 from preprocessing.corpora._reading import AS_IT_STANDS, Reading, RowOptions
 from preprocessing.corpora._table_files import Quoting
-from xval.base.errors import CorpusError, SettingsError, counted, verb_of
+from xval.base.errors import CorpusError, SettingsError, counted, first_of, verb_of
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
         items = sorted(set(events["item"]))
         if len(items) > 1:
             raise CorpusError(
-                f"--background true: {path} has events of the items {', '.join(items[:3])}, so its background belongs to "
+                f"--background true: {path} has events of the items {first_of(items, 3)}, so its background belongs to "
                 "none of them. Give --item recording, or remove --background."
             )
         rows += [

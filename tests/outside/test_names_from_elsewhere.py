@@ -18,6 +18,7 @@ import pytest
             "allowed: true or false. Set patience to choose after how many epochs without improvement training ends.",
         ),
         ("rank_by=f1", "Did you mean 'macro_f1'?"),
+        ("fold_strategy=loso", "predefined. Did you mean 'leave_one_out'?"),
     ],
 )
 def test_a_setting_of_another_library(study, setting, answer):

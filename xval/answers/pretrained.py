@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.base.errors import counted
+from xval.base.errors import counted, first_of
 from xval.models.saved.embedder import is_foreign, is_own
 from xval.models.saved.provenance import State
 from xval.results.instance import InstanceResults
@@ -161,7 +161,7 @@ def _network_origin(architecture: str, record: Mapping[str, Any]) -> Origin:
     if not weights:
         return Origin()
     more = f" and {counted(len(weights) - 1, 'more weight')}" if len(weights) > 1 else ""
-    reason = f"its build() gives {', '.join(weights[:_MOST_NAMED])} the same values whatever the seed"
+    reason = f"its build() gives {first_of(weights, _MOST_NAMED)} the same values whatever the seed"
     return Origin("unknown", (f"{architecture}, {weights[0]}{more}",), (reason,))
 
 

@@ -435,6 +435,13 @@ _ESTIMATORS: Mapping[str, str] = {
 }
 
 
+VALUES: Mapping[str, str] = {
+    **dict.fromkeys(("loso", "logo", "leave_one_group_out"), "leave_one_out"),
+    **dict.fromkeys(("kfold", "group_kfold", "groupkfold", "stratified"), "balanced"),
+}
+"""What a value of a setting is called here, by the field's or another library's name for it."""
+
+
 def describe_synonym(name: str) -> str:
     """Return what to write in place of a name that no setting has, as the end of an error; empty: it is no synonym."""
     wanted = SETTINGS.get(name.lower())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
 from preprocessing.clips.notation import composed, notation_key
-from xval.base.errors import CorpusError, SettingsError, counted, suggestion
+from xval.base.errors import CorpusError, SettingsError, counted, first_of, suggestion
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
     order = np.argsort(-counts, kind="stable")
     unknown = {str(names[number]): int(counts[number]) for number in order}
     if labels and not (targets >= 0).any():
-        listed = "; ".join(describe_unknown(unknown, class_names)[:3])
+        listed = first_of(describe_unknown(unknown, class_names), 3, "; ")
         raise CorpusError(f"None of the labels is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
     occurring = set(targets.tolist())
     lacking = tuple(name for number, name in enumerate(class_names) if number not in occurring)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal
 from xval.base.setting_fields import SettingsModel
-from xval.base.synonyms import describe_synonym
+from xval.base.synonyms import VALUES, describe_synonym
 from xval.settings.options import Architecture, Option
 from xval.settings.schema import EXPERIMENT_KEYS, Settings
 
@@ -61,7 +61,10 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     allowed = fault.get("ctx", {}).get("expected")
     if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
-        return f"{place(name)}: {name}: received '{received}'. {suggestion(received, names)}"
+        known = suggestion(received, names)
+        if (meant := VALUES.get(received.lower())) in names and "Did you mean" not in known:
+            known += f" Did you mean '{meant}'?"
+        return f"{place(name)}: {name}: received '{received}'. {known}"
     wanted = "allowed: " if fault["msg"].startswith("Input should be") else ""
     return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {wanted}{_ended(reason)}"
 

@@ -238,7 +238,7 @@ def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> Expo
     lacking = sorted({*re.findall(r"'tf\.(\w+)' op", text), *re.findall(r"No Op registered for (\w+)", text)})
     places = sorted({place.rpartition("/")[0] for place in re.findall(r'"([\w./-]+)@__inference', text)} - {""})
     reason = f"it lacks {', '.join(lacking)}" if lacking else f"{type(error).__name__}: {' '.join(text.split())[:300]}"
-    where = f" (in {', '.join(places[:3])})" if lacking and places else ""
+    where = f" (in {first_of(places, 3)})" if lacking and places else ""
     halves = sorted(precisions(model) - {"float32"})
     hint = f" The model computes in {', '.join(halves)}: precision=float32 fits more formats." if halves else ""
     return ExportError(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import read_frame
-from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
+from xval.base.errors import REMEDY, ResultsError, SettingsError, brief, first_of
 from xval.data.clip_average import Averaging
 from xval.jobs.model_files import refuse_replaced
 from xval.measures.answered import Answered
@@ -129,7 +129,7 @@ def _check_instance(instance: InstanceResults) -> None:
     missing = [str(key) for key in instance.wanted if key not in instance.done]
     if missing:
         raise ResultsError(
-            f"{'; '.join(missing[:3])}: not finished with the current settings. Finish the run of the instance first."
+            f"{first_of(missing, 3, '; ')}: not finished with the current settings. Finish the run of the instance first."
         )
 
 
