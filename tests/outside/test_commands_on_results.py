@@ -322,6 +322,16 @@ def test_rebuild_names_a_metric_that_is_none(finished, name):
     assert name.removeprefix("uar,").partition(".")[0] in said
 
 
+def test_a_damaged_history_costs_its_curves_alone(copied):
+    (copied.fold(1, 1) / "history.csv").write_text("epoch,loss\n1,x\n")
+
+    ended = copied.xval("rebuild", copied.EXPERIMENT)
+
+    assert ended.returncode == 1
+    assert "history.csv: damaged" in ended.stderr
+    assert json.loads((copied.results / "instance_1/metrics.json").read_text())["folds_done"] == 3
+
+
 def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
     (copied.fold(2, 2) / "record.json").write_text("{")
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 import xval
+from preprocessing.store import write
 from tests.outside.conftest import write_two_classes
 
 NAMES = ["sensitivity", "specificity", "f1", "ppv", "npv"]
@@ -99,6 +100,8 @@ def test_chance_is_the_best_answer_that_ignores_the_audio(clinic):
         "always the positive class", "always the positive class", "never the positive class",
     ]  # fmt: skip
     assert table.loc[["sensitivity", "specificity"], "chance"].isna().all()
+    table_of_paper = clinic.xval("report", clinic.EXPERIMENT, "--markdown").stdout
+    assert not re.search(r"(Sensitivity|Specificity)\W*chance", table_of_paper, re.IGNORECASE)
 
 
 def test_a_metric_of_one_class_needs_one(clinic):
@@ -157,3 +160,28 @@ def test_nothing_changes_where_it_is_not_named(study):
 
     assert json.loads((study.results / "instance_1/settings.json").read_text())["parameters"]["positive_class"] is None
     assert "sensitivity" not in study.scores()
+
+
+def test_metrics_of_the_experiment_have_no_chance_that_the_class_shares_would_give(clinic):
+    clinic.train(SVM, positive_class="sick", metrics="sensitivity, specificity")
+
+    said = clinic.xval("report", clinic.EXPERIMENT, "--markdown").stdout
+
+    assert "accuracy chance 0.500" in said
+    assert not re.search("(sensitivity|specificity) chance", said, re.IGNORECASE)
+
+
+def test_chance_of_a_mean_over_items_is_the_mean_of_their_chances(empty):
+    """F1 is not linear in the share of the class, so that the share of all clips gives another number."""
+    rng = np.random.default_rng(0)
+    n_sick = {"s0": 2, "s1": 10, "s2": 3, "s3": 9}
+    predictors = {item: rng.normal(size=(12, 6, 4)).astype("float32") for item in n_sick}
+    targets = {item: ["sick"] * number + ["well"] * (12 - number) for item, number in n_sick.items()}
+    write("small", predictors, targets, data_folder=empty.folder / "data")
+    empty.train(SVM, num_folds=4, positive_class="sick", metrics="f1")
+
+    f1 = xval.load_scores(empty.results).set_index("metric").loc["f1"]
+
+    assert f1["of"] == "items"
+    shares = np.array(list(n_sick.values())) / 12
+    assert f1["chance"] == pytest.approx(np.mean(2 * shares / (1 + shares)))

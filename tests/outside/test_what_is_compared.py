@@ -141,6 +141,21 @@ def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     assert text in " ".join(shown.split())
 
 
+def test_experiments_that_are_compared_whole_have_one_seed_of_each_variant(empty):
+    write_corpus(empty, n_items=9)
+    empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3)
+    seeds = [{"architecture": "forest", "n_trees": 3, "seed": seed} for seed in (1, 2)]
+    empty.train(*seeds, name="seeds.py", num_experiment=2, num_folds=3)
+
+    said = compare(empty, "results/small/experiment_2")
+    alone = empty.xval("report", "results/small/experiment_2", "--markdown")
+
+    assert re.search(r"Of variants 1-2, which differ only in their seed, [12] is compared\.", said)
+    assert "one variant with different seeds" not in said
+    assert alone.returncode == 0, alone.stderr
+    assert "forest" in alone.stdout
+
+
 def ranks_of(study):
     """Return the ranks, validation scores and seeds in the sheet *ranking*."""
     return table_below(openpyxl.load_workbook(study.results / "results.xlsx")["ranking"], "rank")

@@ -18,7 +18,7 @@ from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
 from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import OVER_ITEMS_VERSION, ItemScore, OverItems
+from xval.results.item_scores import EARLIER_OF_THIS_FORM, OVER_ITEMS_VERSION, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
@@ -202,9 +202,16 @@ def kept_jobs(results: OpenResults, instance: int) -> list[str]:
 
 
 def _is_known(results: OpenResults, known: Estimates, instance: InstanceResults, jobs: Mapping[str, JobKey]) -> bool:
-    """Return whether scores were computed by this version of the code, of the jobs of an instance as they are now."""
-    if known.version != OVER_ITEMS_VERSION or known.jobs.keys() != jobs.keys():
+    """Return whether scores were computed from the present jobs of an instance, by this version of the code.
+
+    Those of an earlier version of the same form count too where predictions are gone, without which nothing can be computed.
+    """
+    if known.jobs.keys() != jobs.keys():
         return False
+    if known.version != OVER_ITEMS_VERSION:
+        is_last = not all(instance.predictions_file(key).exists() for key in jobs.values())
+        if known.version not in EARLIER_OF_THIS_FORM or not is_last:
+            return False
     sources = known.jobs
     return all(
         sources[name]["further"] == _versions(instance.scores[key])

@@ -104,11 +104,14 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     done = comparable(done)
     most = max(len(instance.folds) for instance in done)
     competing = {instance.number: instance for instance in done if len(instance.folds) == most}
-    groups = list(seed_replicates(parameters_of(list(competing.values()))))
+    parameters = parameters_of(list(competing.values()))
+    groups = list(seed_replicates(parameters))
     replicates = {number for group in groups for number in group}
+    copied = {number for group in copies(parameters) for number in group[1:]}
+    groups = [tuple(number for number in group if number not in copied) for group in groups]  # a seed counts once
     groups += [(number,) for number in competing if number not in replicates]
     folds = sorted({fold for instance in competing.values() for fold in instance.folds})
-    are_one = any(len(group) == len(competing) for group in copies(parameters_of(list(competing.values()))))
+    are_one = any(len(group) == len(competing) for group in copies(parameters))
     if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2 or are_one:
         return ""
     side, metric = test_side(done), done[0].task.main_metrics[0]

@@ -20,7 +20,7 @@ from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.training_runs import group_runs, item_means, read_repeats, run_of, whole_repeats
 from xval.base.numbers import finite_or_none
-from xval.measures import metrics
+from xval.measures import binary, metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
 from xval.measures.statistics.intervals import Bootstrap, Bounds, Interval, mean_interval
@@ -202,7 +202,8 @@ def _measure(
         weights = _weights(first.items, basis)
         chance = metric.chance and metric.chance(targets, weights)
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
-        if chance and basis == "items" and not (metric.is_mean or task.target == "frame" or name in further):
+        is_own = name in further and name not in binary.NAMES
+        if chance and basis == "items" and not (metric.is_mean or task.target == "frame" or is_own):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if basis == "items" else [np.arange(len(targets))]

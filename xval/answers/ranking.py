@@ -105,7 +105,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     scores = {instance.number: instance.over_folds(side, metric) for instance in ranked}
     losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
-    groups = ranked_together(instances)
+    groups = ranked_together(ranked, {number: score["n"] for number, score in scores.items()})
     sign = _sign(instances, metric)
     values = average_seeds({number: score["mean"] for number, score in scores.items()}, groups, instances)
     together = _to_12_digits({number: sign * value for number, value in values.items()})
@@ -163,12 +163,13 @@ def describe_common_means(
     And one on what the rows of the table have, but for `rows_have_means`.
     """
     score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
-    groups = [[number for number in group if number in ranking.seeds] for group in ranked_together(instances)]
+    by_rank: dict[int, list[int]] = {}
+    for number in sorted(ranking.seeds):
+        by_rank.setdefault(ranking.ranks[number], []).append(number)
     sentences = [
         f"Variants {name_numbers(group)} differ only in their seed, so the {ranking.seeds[group[0]]} ranks them "
         f"({score} {rounded(ranking.values[group[0]])[0]})."
-        for group in groups
-        if group
+        for group in by_rank.values()
     ]
     return [*sentences, *["Each row has the score of its own seed."] * (bool(sentences) and not rows_have_means)]
 
@@ -284,9 +285,9 @@ def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
     return -1 if direction(instances, metric) else 1
 
 
-def ranked_together(instances: Sequence[InstanceResults]) -> list[tuple[int, ...]]:
+def ranked_together(instances: Sequence[InstanceResults], n_folds: Mapping[int, int] | None = None) -> list[tuple[int, ...]]:
     """Return the groups of `seed_replicates` of which each instance has as many finished folds as any other of its group."""
-    n_folds = {instance.number: len(instance.folds) for instance in instances}
+    n_folds = n_folds or {instance.number: len(instance.folds) for instance in instances}
     groups = seed_replicates(parameters_of(instances))
     furthest = (
         tuple(number for number in group if n_folds[number] == max(n_folds[other] for other in group)) for group in groups
@@ -297,7 +298,7 @@ def ranked_together(instances: Sequence[InstanceResults]) -> list[tuple[int, ...
 def one_seed_each(instances: Sequence[InstanceResults], keep: Collection[int] = ()) -> tuple[list[InstanceResults], list[str]]:
     """Return instances without those that differ from a better ranked one only in the seed, and a sentence for each such group.
 
-    Those with the numbers to `keep` stay. Where all are one method, so do all, because nothing could be compared.
+    Those with the numbers to `keep` stay.
     """
     finished = [instance for instance in instances if instance.folds]
     place = {number: place for place, number in enumerate(rank_instances(finished).instances if finished else ())}
@@ -307,8 +308,7 @@ def one_seed_each(instances: Sequence[InstanceResults], keep: Collection[int] = 
         left_out |= {*group} - {*kept}
         compared = f"{name_numbers(kept)} {verb_of(len(kept))}"
         sentences.append(f"Of variants {name_numbers(group)}, which differ only in their seed, {compared} compared.")
-    chosen = [instance for instance in instances if instance.number not in left_out]
-    return (chosen, sentences) if len(chosen) > 1 else (list(instances), [])
+    return [instance for instance in instances if instance.number not in left_out], sentences
 
 
 def average_seeds(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from xval.answers.item_words import item_word
 from xval.base.item_word import ITEM
 from xval.base.setting_scope import Scope
+from xval.measures import binary
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.results.instance import InstanceResults
 from xval.settings.classical import CLASSICAL
@@ -189,6 +190,8 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
     if levels:
         group_levels = [level for metric_score in known if (level := metric_score.get("group_chance")) is not None]
         return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(group_levels, default=None))
+    if metric in binary.NAMES:  # of which the class shares are not the best constant answer
+        return None
     scores = [instance.over_folds("chance", metric) for instance in instances]
     most = max((metric_score["n"] for metric_score in scores), default=0)
     means = [metric_score["mean"] for metric_score in scores if metric_score["n"] == most and metric_score["mean"] is not None]

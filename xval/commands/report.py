@@ -167,8 +167,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     task, comparisons = chosen[0].task, {}
     further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
     compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
-    if baseline is not None and len(chosen) > 1:
-        compared_ones = chosen if options.instances else one_seed_each(chosen, [baseline])[0]
+    compared_ones, of_seeds = (chosen, []) if options.instances else one_seed_each(chosen, [baseline or 0])
+    if baseline is not None and len(compared_ones) > 1:
         numbers = [instance.number for instance in compared_ones]
         for column in main_columns(chosen, compared):
             comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
@@ -178,8 +178,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
         nested = nested and with_bootstrap(nested, options.interval, compared)
     table = make_table(chosen, comparisons, nested)
-    if comparisons and not options.instances:
-        table = table._replace(notes=(*table.notes, *one_seed_each(chosen, [int(baseline or 0)])[1]))
+    if comparisons:
+        table = table._replace(notes=(*table.notes, *of_seeds))
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

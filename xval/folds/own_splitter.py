@@ -142,7 +142,7 @@ def _ask_for_items(
 
 
 def _read_fold(fold: object, number: int) -> Split:
-    """Return the test items of a fold, and its validation and training items if the splitter returns them."""
+    """Return the test items of a fold, and its validation items if the splitter returns them."""
     sides: Sequence[object] = (fold,)
     if isinstance(fold, Mapping):
         if "test" not in fold or set(fold) - {"test", "validation"}:

@@ -4,15 +4,18 @@ The settings of each instance say which script wrote them; before there are any,
 one is at work.
 """
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import process_name, write_if_changed, write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, describe_numbers
 
+_RENEWED_S = 60.0
 OF_ANY_SCRIPT = "xval.cross_validate"
 """The description of what any script adds to an experiment: instances that are numbered by their settings, so that none mix."""
 
@@ -58,11 +61,21 @@ def working_in(
         if not takes_over:
             refuse_other_script(folder, declaration, replaced=replaced)
         write_json(path, {"script": script, "process": process})
+    ended = Event()
+    Thread(target=_keep_new, args=(path, ended), daemon=True).start()
     try:
         yield
     finally:
+        ended.set()
         with suppress(OSError):
             path.unlink()
+
+
+def _keep_new(path: Path, ended: Event) -> None:
+    """Renew the time of a note until its run has ended: on other machines an old note counts no more."""
+    while not ended.wait(_RENEWED_S):
+        with suppress(OSError):
+            os.utime(path)
 
 
 def take_over(folder: ExperimentFolder, declaration: Declaration) -> None:

@@ -246,6 +246,8 @@ def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected
     """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
     by_number = {instance.number: instance for instance in instances}
     chosen, of_seeds = one_seed_each([by_number[number] for number in best])
+    if len(chosen) < 2:
+        chosen, of_seeds = [by_number[number] for number in best], []  # of which the error says what they are
     methods = [instance.number for instance in chosen]
     compared = methods[:MOST_COMPARED]
     try:

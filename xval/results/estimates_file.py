@@ -1,9 +1,9 @@
 """The cache of an instance, estimates.json, and of the jobs that folds choose among several, nested_estimates.json.
 
-It has what is computed from predictions, and the scores of all jobs together, so that whoever shows an instance opens one file
-and not one for each job. It has the hashes of the records, scores and predictions that it was made of, and counts where these
-are the same. Predictions that are gone leave what was computed of them. What is damaged or was edited, which a checksum shows,
-is computed again.
+It has what is computed from predictions, and the scores of all jobs together, so that whoever shows an instance does not open
+the scores of each job. It has the hashes of the records, scores and predictions that it was made of, and counts where these are
+the same. Predictions that are gone leave what was computed of them. What is damaged or was edited, which a checksum shows, is
+computed again.
 """
 
 import json
@@ -56,8 +56,11 @@ def read_estimates(path: Path) -> Estimates | None:
     summed = [json.dumps(part) for part in (content.get("further"), estimates, scores) if part is not None]
     if not isinstance(estimates, dict) or estimates.keys() != {"of", "figures"} or content.get("checksum") != _checksum(summed):
         return None
-    kept = {name: scores_from_json(job_scores) for name, job_scores in (scores or {}).items()}
-    return Estimates(estimates["of"]["version"], estimates["of"]["jobs"], estimates["figures"], kept)
+    try:
+        kept = {name: scores_from_json(job_scores) for name, job_scores in (scores or {}).items()}
+        return Estimates(estimates["of"]["version"], estimates["of"]["jobs"], estimates["figures"], kept)
+    except (KeyError, TypeError, ValueError, AttributeError):  # the checksum is no secret
+        return None
 
 
 def write_estimates(path: Path, estimates: Estimates) -> None:

@@ -254,7 +254,7 @@ class ExperimentFolder(JobLocks):
     def at_work(self) -> list[AtWork]:
         """Return the runs of this experiment that have begun and not ended, the earliest first.
 
-        Of one whose process nobody can see from here, as that of another machine, its first minutes count; later its jobs tell.
+        One whose process cannot be seen from here, as on another machine, counts for some minutes after it renewed its note.
         """
         found = []
         for path in self._script_notes():

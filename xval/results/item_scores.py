@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 OVER_ITEMS_VERSION = 13
 """Of the code that computes scores over items; those of another version are computed anew."""
+EARLIER_OF_THIS_FORM = (12,)
+"""Earlier versions whose scores have the same entries."""
 
 
 class LeftOut(TypedDict):

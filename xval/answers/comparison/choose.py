@@ -330,7 +330,7 @@ def _one_seed_each(chosen: Chosen, names: Sequence[int | str], baseline: int | s
         for number in own.keys() - {instance.number for instance in stay}:
             del left[own[number]]
         notes += sentences
-    return left, notes
+    return (left, notes) if len(left) > 1 else (chosen, [])
 
 
 def _describe_other(only: InstanceResults) -> str:

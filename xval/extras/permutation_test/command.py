@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the test, and write the values into the folder of the instance."""
     from xval.answers.read import choose_instance, read_finished
+    from xval.answers.repeats import first_of_method, parameters_of
     from xval.extras.permutation_test.permuted_labels import describe_test, permute_labels
 
     experiment, number = find_named(options.experiment)
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if number is None:
         console.print(f"Instance {instance.number} is tested, which validation selects.", markup=False)
     test = permute_labels(instance, options.permutations, console, is_agreed=options.yes)
-    for line in describe_test(test, instance, len(read_finished(experiment, over_items=False))):
+    methods = first_of_method(parameters_of(read_finished(experiment, over_items=False)))
+    for line in describe_test(test, instance, len({*methods.values()})):
         console.print(line, soft_wrap=True, markup=False)
     return 0
