@@ -145,7 +145,8 @@ def test_experiments_that_are_compared_whole_have_one_seed_of_each_variant(empty
     write_corpus(empty, n_items=9)
     empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3)
     seeds = [{"architecture": "forest", "n_trees": 3, "seed": seed} for seed in (1, 2)]
-    empty.train(*seeds, name="seeds.py", num_experiment=2, num_folds=3)
+    empty.script(*seeds, name="seeds.py", num_experiment=2, num_folds=3)
+    assert empty.run(script="seeds.py").returncode == 0
 
     said = compare(empty, "results/small/experiment_2")
     alone = empty.xval("report", "results/small/experiment_2", "--markdown")

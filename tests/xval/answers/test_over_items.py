@@ -21,7 +21,9 @@ from xval.measures.statistics.intervals import mean_interval
 from xval.measures.task import find_task
 from xval.report.rebuild import rebuild
 from xval.results import tested_examples
+from xval.results.estimates_file import read_estimates, write_estimates
 from xval.results.folder import ExperimentFolder
+from xval.results.item_scores import EARLIER_OF_THIS_FORM
 from xval.results.job_key import JobKey
 
 
@@ -244,6 +246,21 @@ def test_a_copy_with_other_times_has_them_without_computing(run, tmp_path, monke
     monkeypatch.delattr("xval.answers.over_items.measure_over_items")
 
     assert read_instances(ExperimentFolder(copied), [1])[0].over_items == before
+
+
+def test_what_an_earlier_version_computed_is_shown_only_where_predictions_are_gone(run):
+    n_items = run(draw()).over_items["n_items"]
+    folder = run.results.folder
+    path = folder.estimates_file(1)
+    kept = read_estimates(path)
+    earlier = kept._replace(version=EARLIER_OF_THIS_FORM[-1], over_items={**kept.over_items, "n_items": 77})
+    write_estimates(path, earlier)
+    assert read_instances(ExperimentFolder(folder.path), [1])[0].over_items["n_items"] == n_items
+
+    (folder.fold_folder(1, 2) / "predictions.parquet").unlink()
+    rebuild(ExperimentFolder(folder.path))
+
+    assert read_instances(ExperimentFolder(folder.path), [1])[0].over_items["n_items"] == 77
 
 
 def test_what_was_computed_while_a_fold_ended_is_not_kept(run, monkeypatch):

@@ -13,9 +13,7 @@ from xval.answers.read import read_instances
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.rebuild import rebuild
-from xval.results.estimates_file import read_estimates, write_estimates
 from xval.results.folder import ExperimentFolder
-from xval.results.item_scores import EARLIER_OF_THIS_FORM
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.status import read_status
@@ -179,23 +177,6 @@ def test_what_is_kept_of_another_instance_or_another_version_is_computed_anew(ex
     (found,) = read_instances(ExperimentFolder(experiment.folder.path), [2])
 
     assert found.over_items["figures"]["test"]["accuracy"]["items"] == 1.0
-
-
-def test_what_an_earlier_version_computed_is_shown_where_predictions_are_gone(experiment):
-    rebuild(experiment.folder)
-    path = experiment.folder.estimates_file(1)
-    kept = read_estimates(path)
-    over_items = {**kept.over_items, "n_items": 77}
-    write_estimates(path, kept._replace(version=EARLIER_OF_THIS_FORM[-1], over_items=over_items))
-    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [1])
-    assert found.over_items["n_items"] != 77
-
-    for predictions in path.parent.glob("fold_*/predictions.parquet"):
-        predictions.unlink()
-    rebuild(ExperimentFolder(experiment.folder.path))
-
-    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [1])
-    assert found.over_items["n_items"] == 77
 
 
 def test_the_reader_loads_no_pandas(experiment):
