@@ -112,7 +112,11 @@ def test_a_signal_has_the_last_state_written_and_does_what_it_did_before(make_ch
             assert read_position(path) == 3
             path.unlink()
             rescue()  # as threads do before they end the process
-            assert read_position(path) == 3
+            assert not path.exists()  # that state has been written
+            make_checkpoints.clock[0] += 1
+            end_epoch(4)
+            rescue()
+            assert read_position(path) == 4
         path.unlink()
         signal.raise_signal(signal.SIGTERM)
         rescue()

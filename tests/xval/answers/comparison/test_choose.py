@@ -275,8 +275,11 @@ def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
     add_folds(experiment, 6, (0.6, 0.6, 0.6))
 
     with pytest.raises(ResultsError, match=r"instances 4, 5 are one variant with different seeds \(1, 2\).*repeats = 2"):
-        compare_in(experiment)
+        compare_in(experiment, 4, 5, 6)
     assert compare_in(experiment, 4, 6).pairs  # they differ in more
+    whole = compare_in(experiment)
+    assert {4, 5} & {int(name) for name in (whole.baseline, *(pair.instance for pair in whole.pairs))} != {4, 5}
+    assert any("Of variants 4-5, which differ only in their seed" in note for note in whole.notes)
 
 
 @pytest.mark.parametrize(
