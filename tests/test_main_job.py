@@ -131,7 +131,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(two_of_three):
     assert "Nothing to do: all 4 jobs are done." in ended.stdout
     assert "in each fold by its own validation" in ended.stdout
     assert "Variants 1 (2/3), 2 (2/3) lack folds" in ended.stdout
-    assert "LOADED []" in ended.stdout  # reads the scores, in some 0.05 s
+    assert "LOADED []" in ended.stdout
     assert not left.exists()
     assert (project.scores(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 
