@@ -5,6 +5,7 @@ one is at work.
 """
 
 import os
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,7 +61,7 @@ def working_in(
     with folder.refusing_unwritable(), folder.lock():
         if not takes_over:
             refuse_other_script(folder, declaration, replaced=replaced)
-        write_json(path, {"script": script, "process": process})
+        write_json(path, {"script": script, "process": process, "since": time.time()})
     ended = Event()
     Thread(target=_keep_new, args=(path, ended), daemon=True).start()
     try:

@@ -57,8 +57,10 @@ def read_estimates(path: Path) -> Estimates | None:
     if not isinstance(estimates, dict) or estimates.keys() != {"of", "figures"} or content.get("checksum") != _checksum(summed):
         return None
     try:
+        jobs = estimates["of"]["jobs"]
         kept = {name: scores_from_json(job_scores) for name, job_scores in (scores or {}).items()}
-        return Estimates(estimates["of"]["version"], estimates["of"]["jobs"], estimates["figures"], kept)
+        _ = [(jobs[name]["record"], jobs[name]["files"][SCORES_FILE]) for name in kept]  # what `scores_of` needs
+        return Estimates(estimates["of"]["version"], jobs, estimates["figures"], kept)
     except (KeyError, TypeError, ValueError, AttributeError):  # the checksum is no secret
         return None
 

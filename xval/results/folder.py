@@ -52,7 +52,7 @@ _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 _LOCK = ".rebuild.lock"
 _NEW = ".new"
-_UNSEEN_COUNTS_S = 600.0  # until its settings and jobs are there
+_UNSEEN_COUNTS_S = 600.0  # a run renews its note each minute
 _LEVELS = 3  # a lab's folder has results/, this has corpora, and these have experiments
 _BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells", "leases.json", _LOCK, _NEW}
 
@@ -259,10 +259,12 @@ class ExperimentFolder(JobLocks):
         found = []
         for path in self._script_notes():
             with suppress(OSError, ResultsError):
-                note, since = read_json(path) or {}, path.stat().st_mtime
+                note, renewed = read_json(path) or {}, path.stat().st_mtime
                 process = str(note.get("process", ""))
-                if _is_at_work(process, since):
-                    found.append(AtWork(str(note.get("script", "")), process, since))
+                if _is_at_work(process, renewed):
+                    since = note.get("since")
+                    began = since if isinstance(since, int | float) else renewed
+                    found.append(AtWork(str(note.get("script", "")), process, began))
         return sorted(found, key=lambda run: run.since)
 
     def _script_notes(self) -> list[Path]:
@@ -409,11 +411,11 @@ class ExperimentFolder(JobLocks):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
-def _is_at_work(process: str, since: float) -> bool:
-    """Return whether a process that has noted its run at a time (Unix time, s) is alive, or may be within its first minutes."""
+def _is_at_work(process: str, renewed: float) -> bool:
+    """Return whether a process is alive; where that cannot be seen, whether it renewed its note (Unix time, s) lately."""
     if (known := is_alive(process)) is not None:
         return known
-    return bool(process) and abs(time.time() - since) < _UNSEEN_COUNTS_S
+    return bool(process) and abs(time.time() - renewed) < _UNSEEN_COUNTS_S
 
 
 def find_experiment(path: Path, *, may_be_starting: bool = False) -> ExperimentFolder:
