@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
@@ -158,6 +159,31 @@ def test_nothing_changes_where_it_is_not_named(study):
 
     assert json.loads((study.results / "instance_1/settings.json").read_text())["parameters"]["positive_class"] is None
     assert "sensitivity" not in study.scores()
+
+
+def test_a_metric_is_of_one_class(clinic):
+    """It is not computed again of another, nor of one that the dataset does not have."""
+    clinic.train(SVM, positive_class="sick", metrics="ppv")
+    add = ("add-metrics", clinic.EXPERIMENT)
+    assert clinic.xval(*add, "npv", "--positive-class", "sick").returncode == 0
+    assert clinic.xval(*add, "npv", "--positive-class", "sick").returncode == 0
+    for name in ("ppv", "npv"):
+        other = clinic.xval(*add, name, "--positive-class", "healthy")
+        unknown = clinic.xval(*add, name, "--positive-class", "nobody")
+        assert other.returncode == unknown.returncode == 2
+        assert f"add-metrics {name}: it is known of the class 'sick', not 'healthy'" in other.stderr
+        assert "'nobody' is not a class of the dataset" in unknown.stderr
+
+
+def test_scores_of_one_class_are_the_same_without_the_file_that_keeps_them(clinic):
+    clinic.train(SVM, positive_class="sick", metrics="f1")
+    assert clinic.xval("add-metrics", clinic.EXPERIMENT, "npv").returncode == 0
+    before = xval.load_scores(clinic.results)
+    assert {"f1", "npv"} <= set(before["metric"])
+
+    (clinic.results / "instance_1/estimates.json").unlink()
+
+    pd.testing.assert_frame_equal(xval.load_scores(clinic.results), before)
 
 
 def test_metrics_of_the_experiment_have_no_chance_that_the_class_shares_would_give(clinic):

@@ -148,7 +148,9 @@ def test_experiments_that_are_compared_whole_have_one_seed_of_each_variant(empty
     empty.script(*seeds, name="seeds.py", num_experiment=2, num_folds=3)
     assert empty.run(script="seeds.py").returncode == 0
 
+    selected = re.search(r"^ +(\d) \*", empty.run(script="seeds.py").stdout, re.MULTILINE)[1]
     said = compare(empty, "results/small/experiment_2")
+    assert f"Of variants 1-2, which differ only in their seed, {selected} is compared." in said
     alone = empty.xval("report", "results/small/experiment_2", "--markdown")
 
     assert re.search(r"Of variants 1-2, which differ only in their seed, [12] is compared\.", said)

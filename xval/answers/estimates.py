@@ -15,7 +15,14 @@ from xval.base.user_code import imports
 from xval.base.user_code.modules import looking_in
 from xval.measures import metrics
 from xval.measures.metrics import Metric
-from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
+from xval.results.added_metrics import (
+    AddedMetric,
+    load_metric,
+    requested_of_xval,
+    trained_with,
+    trained_with_positive,
+    version_of,
+)
 from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
 from xval.results.item_scores import EARLIER_OF_THIS_FORM, OVER_ITEMS_VERSION, ItemScore, OverItems
@@ -234,7 +241,8 @@ def compute_over_items(
 
     Args:
         instance: With its finished jobs.
-        further: Requested metrics; the user's own metrics of the instance are added. None: neither of them.
+        further: Requested metrics; the user's own metrics of the instance are added. None: of both only those of xval, so that
+            no code of the user's is run.
         bootstrap: The kind of bootstrap for intervals; None: t intervals.
         only: As for `with_bootstrap`.
     """
@@ -242,14 +250,16 @@ def compute_over_items(
 
     faults: list[str] = []
     tested = [instance.scores[key].side("test") for key in instance.done]
-    if further is not None:
+    task_type, text = instance.task.name, str(instance.parameters.get("metrics"))
+    class_names = next(iter(instance.done.values()), {}).get("class_names", [])
+    positive = instance.settings.positive_number(class_names)
+    if further is None:
+        own = trained_with_positive(task_type, text, positive)
+        further = requested_of_xval(task_type, open_results(instance.experiment).requested_metrics)
+    else:
         with looking_in(instance.written.own_folders):
-            class_names = next(iter(instance.done.values()), {}).get("class_names", [])
-            positive = instance.settings.positive_number(class_names)
-            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), positive, faults)
-        further = {
-            name: metric for name, metric in {**own, **further}.items() if all(name in job_scores for job_scores in tested)
-        }
+            own = trained_with(task_type, text, positive, faults)
+    further = {name: metric for name, metric in {**own, **further}.items() if all(name in job_scores for job_scores in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs only its own scores
         try:
             names = None if only is None else [*only, *(chosen or ())]

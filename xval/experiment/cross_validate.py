@@ -35,7 +35,7 @@ from xval.settings.schema import EXPERIMENT_KEYS
 _MOST_NAMED = 4
 _LONGEST_NAME = 80
 
-_ARGUMENTS = ("item_pattern", "labels", "classes", "similar_names", "dataset", "gpu", "refit", "quiet")
+_ARGUMENTS = ("item_pattern", "labels", "classes", "path", "item", "label", "similar_names", "dataset", "gpu", "refit", "quiet")
 
 
 @overload
@@ -45,6 +45,9 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    path: str | None = None,
+    item: str | None = None,
+    label: str | None = None,
     similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
@@ -61,6 +64,9 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    path: str | None = None,
+    item: str | None = None,
+    label: str | None = None,
     similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
@@ -76,6 +82,9 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    path: str | None = None,
+    item: str | None = None,
+    label: str | None = None,
     similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
@@ -95,6 +104,9 @@ def cross_validate(
             a split) in the path of a file. None: folds are a random split over files.
         labels: For a list of folders, the class of each; None: their names.
         classes: Keep only the clips of these classes; None: all.
+        path: For tables, the column of the audio files; None: path.
+        item: For tables, the column of the speaker, or of another item that must not be on two sides of a split; None: item.
+        label: For tables, the column of the class, or of the number; None: label.
         similar_names: Whether speakers, or classes, that differ only in notation (1 and 01, spk_1 and spk-1) are one or
             several; None: an error.
         dataset: Name of the corpus; None: made from the names of the folders (or their labels) and of the chosen classes, or
@@ -132,18 +144,13 @@ def cross_validate(
     try:
         resolve(_declare(name or "corpus", shared, {1: own}))
     except SettingsError as error:
-        if columns := [key for key in ("path", "item", "label") if f"unknown parameter '{key}'" in str(error)]:
-            raise SettingsError(
-                f"cross_validate(): unknown argument '{columns[0]}'. A table has the columns path, item and label: rename its "
-                "own, as by clips.rename(columns={'file': 'path', 'speaker': 'item', 'digit': 'label'}), or prepare it once: "
-                "xval prepare table CLIPS.csv --path COLUMN --item COLUMN --label COLUMN."
-            ) from error
         for key in own:
             if f"unknown parameter '{key}'" in str(error) and (near := get_close_matches(key, _ARGUMENTS, 1, 0.8)):
                 raise SettingsError(f"cross_validate(): unknown argument '{key}'. Did you mean '{near[0]}'?") from error
         raise
     data_folder = _text(shared.get("data_folder"))
     options = {"item_pattern": item_pattern, "labels": labels, "classes": classes, SIMILAR_NAMES: similar_names}
+    options |= {"path": path, "item": item, "label": label}
     reader_options: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     corpus = open_prepared(str(source), data_folder) if isinstance(source, str | Path) and not Path(source).exists() else None
     if corpus is not None:

@@ -82,7 +82,7 @@ class JobProgress:
                 self.print(f"{line.key}: done")
             else:
                 epoch = read_position(line.checkpoint)
-                self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
+                self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'will start from its beginning'}")
 
     def time_left(self) -> str:
         """Return the remaining time of the run; empty while it is not known."""

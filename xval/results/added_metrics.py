@@ -3,7 +3,7 @@
 added_metrics.json in the folder of the experiment lists them, so that rebuilds also compute them for folds that end later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -120,14 +120,26 @@ def version_of(written: str) -> str:
     return _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
 
 
+def trained_with_positive(task_type: str, text: str, positive: int | None) -> dict[str, Metric]:
+    """Return the metrics of the positive class, whose number is `positive`, in the parameter ``metrics`` (`text`), by name."""
+    if positive is None:
+        return {}
+    return {name: binary.find(name, positive) for name in further_metrics.positive_metrics(task_type, text)}
+
+
+def requested_of_xval(task_type: str, written: Iterable[str]) -> dict[str, Metric]:
+    """Return those of some requested metrics that are none of the user's own, so that no code of the user's is run, by name."""
+    names = [name for name in written if name.startswith(binary.WRITTEN) or not definitions.is_dotted(name)]
+    return {added.name: added.metric for added in (load_metric(task_type, name) for name in names)}
+
+
 def trained_with(task_type: str, text: str, positive: int | None, damaged: list[str]) -> dict[str, Metric]:
     """Return the user's functions in the parameter ``metrics`` (`text`), by the names of their scores.
 
     The metrics of the positive class, whose number is `positive`, are included. `damaged` receives a line for each metric that
     cannot be loaded.
     """
-    positive_names = further_metrics.positive_metrics(task_type, text) if positive is not None else []
-    own_metrics = {name: binary.find(name, positive) for name in positive_names if positive is not None}
+    own_metrics = trained_with_positive(task_type, text, positive)
     for written in filter(definitions.is_dotted, further_metrics.split_names(text)):
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
@@ -165,6 +177,23 @@ def _class_names(instance: InstanceResults) -> list[str]:
     return list(next(iter(instance.done.values())).get("class_names", []))
 
 
+def _refuse_other_class(
+    instance: InstanceResults, canonical: str, positive_class: str, classes: Sequence[str], *, is_trained: bool
+) -> None:
+    """Refuse a metric of one class that the results have of another class: they cannot have two of one name."""
+    known = None
+    if canonical.startswith(binary.WRITTEN):
+        known = classes[int(canonical.removeprefix(binary.WRITTEN).partition(".")[0])]
+        how = f"To have it of another, delete {instance.experiment.added_metrics} and add it again."
+    elif is_trained and further_metrics.positive_metrics(instance.task.name, canonical):
+        known, how = instance.settings.positive_class, "The experiment was run with it."
+    if known not in (None, positive_class):
+        raise SettingsError(
+            f"add-metrics {canonical.rpartition('.')[2]}: it is known of the class '{known}', not '{positive_class}', and a "
+            f"metric has one class in an experiment. {how}"
+        )
+
+
 def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -> tuple[str, bool]:
     """Return the stored name of a metric, with aliases resolved, and whether all jobs were trained with it."""
     task, classes = instance.task, _class_names(instance)
@@ -172,6 +201,9 @@ def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -
     short = canonical.rpartition(".")[2]
     have = [short in scores.side("test") and short not in scores.added for scores in instance.scores.values()]
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
+    if positive_class is not None:
+        binary.check_class((), positive_class, classes, "--positive-class {}")
+        _refuse_other_class(instance, canonical, positive_class, classes, is_trained=all(have))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
     if positive_names := further_metrics.positive_metrics(task.name, canonical):

@@ -75,10 +75,11 @@ def compare_instances(
     home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
     words = [instances] if isinstance(instances, int | str) else instances
     names = [*named, *(name for word in words for name in each_of(str(word), home))]
-    chosen, notes = _one_seed_each(_choose(home, names, baseline), names, baseline)
+    ranked = _choose(home, names, baseline)
+    chosen, notes = _one_seed_each(ranked, names, baseline)
     first = None if baseline is None else next(iter(chosen))
     is_subset = first is None and not notes and len(chosen) < len(home.instances())
-    (comparison,) = _compare(chosen, [first], metric, rope, is_subset=is_subset)
+    (comparison,) = _compare(chosen, [first], metric, rope, ranked=ranked, is_subset=is_subset)
     nested = _describe_nested(home, chosen, comparison.metric)
     return replace(comparison, nested=nested, notes=(*notes, *comparison.notes))
 
@@ -142,9 +143,13 @@ def _compare(
     metric: str | None,
     rope: float,
     *,
+    ranked: Chosen | None = None,
     is_subset: bool = False,
 ) -> list[Comparison]:
-    """Return a comparison with each baseline; None: the instance that validation selects."""
+    """Return a comparison with each baseline; None: the instance that validation selects among those that are ranked.
+
+    These are the chosen ones, and further seeds of them, which their common mean needs; None: the chosen ones.
+    """
     if len(chosen) < 2:
         place = "".join(f"{instance.experiment.path}: " for instance in chosen.values())
         raise SettingsError(f"{place}{counted(len(chosen), 'instance')} to compare; expected at least two.")
@@ -176,7 +181,7 @@ def _compare(
     corrections = tuple(text for offer in load_offers("comparison_note") for text in offer.describe(chosen))
     comparisons = []
     for baseline in baselines:
-        name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, is_subset=is_subset)
+        name, reason = (baseline, "as chosen") if baseline else _select(ranked or chosen, is_subset=is_subset)
         comparison = compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
@@ -242,9 +247,9 @@ def _copies(chosen: Chosen) -> list[tuple[int, ...]]:
     return copies(own)
 
 
-def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, is_subset: bool) -> tuple[str, str]:
+def _select(chosen: Chosen, *, is_subset: bool) -> tuple[str, str]:
     """Return the name of the instance that validation selects, and why."""
-    names = list(chosen)
+    names, numbered = list(chosen), _numbered(chosen)
     instances = [instance for instance in numbered if not isinstance(instance, NestedInstance)]
     ranking = rank_instances(instances) if instances else None
     if ranking is None or ranking.selected is None:
