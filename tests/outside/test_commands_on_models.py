@@ -168,7 +168,7 @@ def test_a_model_that_was_replaced_after_its_job_is_refused(copied, words):
     said = " ".join(copied.mistake("-m", "xval", *words).split())
 
     assert f"instance_1/fold_1: model.keras {REPLACED}" in said
-    assert "Restore the file, or run the job again." in said
+    assert "Restore the file, or run the job again (with --overwrite)." in said
 
 
 def test_a_replaced_estimator_is_refused_in_python(copied):

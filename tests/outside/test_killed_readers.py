@@ -93,11 +93,11 @@ def test_a_clip_that_kills_its_reader_is_left_out_also_of_a_small_corpus(few):
 
 
 ON_ONE_CORE = """
-import os, sys
+import os, runpy
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-from preprocessing.__main__ import main
-raise SystemExit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    runpy.run_module("preprocessing", run_name="__main__", alter_sys=True)
 """
 
 
