@@ -38,14 +38,17 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[TimeLimit]:
-    """Raise a KeyboardInterrupt in the block when the time is up; on Windows and in other threads only measure the time."""
+    """Raise a KeyboardInterrupt in the block when the time is up; where it is already, on Windows and in other threads not."""
     limit = TimeLimit(seconds)
+    if limit.is_over:  # a timer could interrupt what follows the block
+        yield limit
+        return
     try:
         before = signal.signal(signal.SIGALRM, _interrupt)
     except (AttributeError, ValueError):  # Windows, another thread
         yield limit
         return
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    signal.setitimer(signal.ITIMER_REAL, max(limit.left_s, 1e-3))
     try:
         yield limit
     finally:
