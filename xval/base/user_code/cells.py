@@ -73,6 +73,7 @@ def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture:
     name = f"{_PREFIX}{_hash_all(tree, files)}"
     if not _FOLDERS:
         _FOLDERS.append(TemporaryDirectory(prefix="xval_cells_"))
+    if _FOLDERS[0].name not in sys.path:  # a session may set the path anew
         sys.path.append(_FOLDERS[0].name)
     _write(Path(_FOLDERS[0].name) / f"{name}.py", text)
     # The cell may have registered its own classes with Keras since, under the names of those of the module.

@@ -111,3 +111,9 @@ def test_two_definitions_of_a_name_are_refused(session):
         SettingsError, match=r"'part' uses 'g', another definition of the name 'f'\. Give each a different name\. Or"
     ):
         write_cell_module(main.part, "loss")
+
+
+def test_modules_of_cells_are_found_though_the_session_sets_the_path_anew(session, monkeypatch):
+    written(session("def first():\n    return 1\n").first)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if "xval_cells_" not in place])
+    assert written(session("def second():\n    return 2\n").second).second() == 2
