@@ -301,9 +301,12 @@ def one_seed_each(instances: Sequence[InstanceResults], keep: Collection[int] = 
     Those with the numbers to `keep` stay.
     """
     finished = [instance for instance in instances if instance.folds]
-    place = {number: place for place, number in enumerate(rank_instances(finished).instances if finished else ())}
+    groups = seed_replicates(parameters_of(finished))
+    if not groups:
+        return list(instances), []
+    place = {number: place for place, number in enumerate(rank_instances(finished).instances)}
     left_out, sentences = set[int](), []
-    for group in seed_replicates(parameters_of(finished)):
+    for group in groups:
         kept = [number for number in group if number in keep] or [min(group, key=lambda n: (place.get(n, len(place)), n))]
         left_out |= {*group} - {*kept}
         compared = f"{name_numbers(kept)} {verb_of(len(kept))}"

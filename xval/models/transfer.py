@@ -126,7 +126,7 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, keras.layers.TorchModuleWrapper | TorchBlock):
-        return True  # all of a module is one layer, or has several that are told apart
+        return True  # all of a module is one layer, or has several with names of their own
     return _is_convolution(layer) or any(variable.name in KERNELS for variable in layer.weights)
 
 

@@ -25,8 +25,8 @@ def make_chart(
 ) -> ChartLine:
     """Return a line chart without lines, which has titles (empty: none), grey grid lines, and the legend below.
 
-    `points` is the size of the title; `below` and `y_title` are titles of axes; `limits` are the ends of the axis beside and
-    its step. Further options are those of the axis below.
+    `points` is the size of the title; `below` and `y_title` are titles of axes; `limits` are the ends and the step
+    of the vertical axis. Further options are those of the horizontal axis.
     """
     font = {"bold": True, "size": _AXIS_TITLE_POINTS}
     lowest, highest, step = limits
