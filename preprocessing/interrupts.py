@@ -14,6 +14,7 @@ SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 _rescues: list[Callable[[], object]] = []
+_noted: list[list[int]] = []
 
 
 @contextmanager
@@ -29,8 +30,18 @@ def interrupts_noted() -> Iterator[list[int]]:
             noted.append(number)
             raise
 
-    with _handling(handlers, interrupt):
-        yield noted
+    _noted.append(noted)
+    try:
+        with _handling(handlers, interrupt):
+            yield noted
+    finally:
+        _noted[:] = [other for other in _noted if other is not noted]  # equal ones may be noted around
+
+
+def take_back_noted() -> None:
+    """Forget the signals that `interrupts_noted` has noted: the caller has raised them itself, and they are dealt with."""
+    for noted in _noted:
+        noted.clear()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """``xval quickstart``: the dataset is prepared, the steps run until the time is up, and the script gives the same results."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ import pytest
 import soundfile
 
 from preprocessing import store
-from preprocessing.console import make_console
+from preprocessing.console import carry_out, make_console
 from preprocessing.corpus import open_corpus
 from preprocessing.quality.foldable import FoldsVerdict
 from xval.__main__ import main
@@ -95,6 +96,16 @@ def test_the_time_ends_what_a_shell_script_started_in_the_background_where_ctrl_
     finally:
         signal.signal(signal.SIGINT, before)
     assert limit.is_over
+
+
+def test_an_error_after_the_end_of_the_time_is_no_interruption(capsys):
+    def command():
+        with contextlib.suppress(KeyboardInterrupt), time_limit(0.05):
+            time.sleep(60)
+        raise SettingsError("of another kind")
+
+    assert carry_out(command) == 2
+    assert capsys.readouterr().err == "error: of another kind\n"
 
 
 def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from preprocessing.interrupts import take_back_noted
+
 
 class TimeLimit:
     """A time limit, which begins when it is made.
@@ -54,3 +56,5 @@ def time_limit(seconds: float) -> Iterator[TimeLimit]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if limit.is_over:
+            take_back_noted()  # an error that follows comes of something else
