@@ -89,12 +89,12 @@ def test_seeds_of_a_variant_are_named_as_such_and_each_counts_once(empty):
     assert "instances 1, 2, 3 are one variant with different seeds (1, 2), so a difference between them is chance." in refused
     assert f"Compare one of them with other variants: xval compare {empty.EXPERIMENT} 1 4." in refused
     assert "declare one variant with repeats = 2" in refused
-    one = r"Of variants 1-3, which differ only in their seed, [123] is compared\."
+    one = "Variants 1-3 differ only in their seed and are compared as instance 1, by the mean of seeds 1, 2."
     for command, *options in (("report", "--markdown"), ("report", "--latex"), ("compare",)):
         whole = empty.xval(command, empty.EXPERIMENT, *options)
         assert whole.returncode == 0, whole.stderr
-        assert re.search(one, " ".join(whole.stdout.split()))
-    assert "Of variants" not in compare(empty, "1", "4")
+        assert one in " ".join(whole.stdout.split())
+    assert "are compared as" not in compare(empty, "1", "4")
     assert "verdict" in compare(empty, "1", "4")
     assert "Compare one of them" not in compare(empty, "1", "2")
 
@@ -141,19 +141,18 @@ def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     assert text in " ".join(shown.split())
 
 
-def test_experiments_that_are_compared_whole_have_one_seed_of_each_variant(empty):
+def test_experiments_that_are_compared_whole_have_the_seeds_of_a_variant_as_one(empty):
     write_corpus(empty, n_items=9)
     empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3)
     seeds = [{"architecture": "forest", "n_trees": 3, "seed": seed} for seed in (1, 2)]
     empty.script(*seeds, name="seeds.py", num_experiment=2, num_folds=3)
     assert empty.run(script="seeds.py").returncode == 0
 
-    selected = re.search(r"^ +(\d) \*", empty.run(script="seeds.py").stdout, re.MULTILINE)[1]
     said = compare(empty, "results/small/experiment_2")
-    assert f"Of variants 1-2, which differ only in their seed, {selected} is compared." in said
     alone = empty.xval("report", "results/small/experiment_2", "--markdown")
 
-    assert re.search(r"Of variants 1-2, which differ only in their seed, [12] is compared\.", said)
+    one = "Variants 1-2 of results/small/experiment_2 differ only in their seed and are compared as instance 1, by the mean of"
+    assert f"{one} seeds 1, 2." in said
     assert "one variant with different seeds" not in said
     assert alone.returncode == 0, alone.stderr
     assert "forest" in alone.stdout
@@ -204,9 +203,57 @@ def test_seeds_of_the_best_variant_are_compared_as_one_method(empty):
     seeds = [{"architecture": "forest", "n_trees": 3, "seed": seed} for seed in (1, 2)]
     empty.train(*seeds, LOGISTIC, {"architecture": "constant"}, num_folds=3, item_name="speaker", page="complete")
     page = " ".join((empty.results / "report.html").read_text().split())
-    assert "Of variants 1-2, which differ only in their seed, 1 is compared." in page
+    assert "Variants 1-2 differ only in their seed and are compared as instance 1, by the mean of seeds 1, 2." in page
     assert "are one variant with different seeds" not in page
     assert f"For example: xval compare {empty.EXPERIMENT} 1 3;" in compare(empty, "1")
+
+
+SCORES_OF_A_COMPARISON = """
+import xval
+
+compared = xval.compare_instances({experiment!r}, baseline={baseline}, metric={metric!r})
+for pair in compared.pairs:
+    print(pair.instance, pair.mean, pair.baseline_mean, pair.n_repeats, pair.n_runs, sep=";")
+"""
+
+
+def pairs_of(study, *, baseline, metric="accuracy"):
+    """Return the pairs of a comparison of a whole experiment, by instance."""
+    code = SCORES_OF_A_COMPARISON.format(experiment=study.EXPERIMENT, baseline=baseline, metric=metric)
+    lines = [line.split(";") for line in study.python("-c", code).stdout.splitlines()]
+    return {name: (float(mean), float(baseline_mean), repeats, int(runs)) for name, mean, baseline_mean, repeats, runs in lines}
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_a_comparison_has_the_mean_over_all_seeds_of_a_variant(empty, metric):
+    """No seed is chosen by its own validation score; those with missing folds have no part."""
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.script(*[forest | {"seed": seed} for seed in (1, 2, 2, 3)], LOGISTIC, num_folds=3, item_name="speaker")
+    empty.run("1-3,5")
+    empty.run("4", "--folds", "1")
+    empty.xval("add-metrics", empty.EXPERIMENT, "macro_f1")
+    own = pairs_of(empty, baseline=5, metric=metric)
+    single = {seed: float(alone_in(empty, seed, 5, metric)) for seed in (1, 2)}
+    assert single[1] != single[2]
+    assert own["1"][0] == pytest.approx((single[1] + single[2]) / 2)
+    assert own["1"][2:] == ("(1, 2)", 2)
+    assert own.keys() == {"1"}
+    said = compare(empty)
+    assert (
+        "Variants 1-4 differ only in their seed and are compared as instance 1, by the mean of seeds 1, 2 (without variant 4: "
+        "folds missing)." in said
+    )
+    chosen = pairs_of(empty, baseline=2, metric=metric)  # the name of the user stays
+    assert chosen["5"][1] == pytest.approx(own["1"][0])
+
+
+def alone_in(study, instance, baseline, metric):
+    """Return the score of an instance that is compared alone."""
+    code = (
+        f"import xval; print(xval.compare_instances({study.EXPERIMENT!r}, {instance}, baseline={baseline}, metric={metric!r})"
+    )
+    return study.python("-c", f"{code}.pairs[0].mean)").stdout
 
 
 REVERSED = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import judge_instance
-from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.repeats import first_of_method, parameters_of
 from xval.answers.score_text import p_text
 from xval.answers.summary import metric_words
@@ -37,18 +37,17 @@ def compare_chosen(
     """
     condition = _tested_by(selected)
     methods = first_of_method(parameters_of(done))
-    others = [
-        other
-        for other in done
-        if methods[other.number] == other.number != methods[selected.number] and _tested_by(other) == condition
-    ]
+    joined, _ = join_seeds(done, keep=[selected.number])
+    one_of_each = {methods[instance.number]: instance for instance in reversed(joined)}
+    chosen = one_of_each.pop(methods[selected.number])
+    others = [other for other in one_of_each.values() if _tested_by(other) == condition]
     best = ranking.best_of([other.number for other in others], _MOST_COMPARED)
     if not best:
         return None
     from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
 
     try:
-        return compare_with(nested or selected, [other for other in others if other.number in best])
+        return compare_with(nested or chosen, [other for other in others if other.number in best])
     except (ResultsError, SettingsError):
         return None
 

@@ -181,7 +181,7 @@ def over_items_of(
     state = [instance.experiment.state(number) for number in numbers]
     if further is None:
         make = partial(compute_over_items, instance, None)
-        computed, faults = results.once(("over items", path), (jobs, state), make)
+        computed, faults = results.once(("over items", path, *numbers), (jobs, state), make)
     else:
         sources = {
             name: results.source(instance.trained_job(key)) | {"further": _versions(instance.scores[key])}

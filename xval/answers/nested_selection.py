@@ -5,9 +5,8 @@ The chosen jobs are measured and compared like any other instance; see `xval.mea
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import lcm
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
@@ -33,20 +32,18 @@ _MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
 
 
 @dataclass(frozen=True)
-class NestedInstance(InstanceResults):
+class NestedInstance(JointInstance):
     """The jobs that the folds choose among instances, as one instance.
 
     Its settings are those of the selected instance. If a fold chooses several jobs, because instances tie or differ only in
     their seed, they take turns over the repeats, so that each has the same weight in its fold.
 
     Attributes:
-        chosen: The original job of each of its jobs; several repeats may have the same one.
         n_competing: Number of instances to choose from; instances that differ only in their seed count once.
         left_out: Instances that lack folds that others have finished.
         n_ties: Number of repeats of each seed, for instances that tie.
     """
 
-    chosen: Mapping[JobKey, JobKey] = field(default_factory=dict)
     n_competing: int = 0
     left_out: tuple[int, ...] = ()
     n_ties: int = 1
@@ -58,21 +55,12 @@ class NestedInstance(InstanceResults):
     @property
     def is_varied(self) -> bool:
         """Whether some fold chooses an instance other than the selected one."""
-        return any(job.instance != self.number for job in self.chosen.values())
+        return any(job.instance != self.number for job in self.originals.values())
 
     @property
     def name(self) -> str:
         """Its name in tables."""
         return f"chosen among {self.n_competing}"
-
-    @property
-    def estimates_file(self) -> Path:
-        """The file of scores that were computed from the predictions of the chosen jobs."""
-        return self.experiment.nested_estimates_file
-
-    def trained_job(self, key: JobKey) -> JobKey:
-        """Return the original job of one of its jobs."""
-        return self.chosen[key]
 
 
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
@@ -140,7 +128,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
             [[key for number in group for key in competing[number].done if key.fold == fold] for group in are_tied]
         )
     n_ties, n_seeds = _share(jobs_by_fold)
-    chosen: dict[JobKey, JobKey] = {}
+    originals: dict[JobKey, JobKey] = {}
     jobs: dict[JobKey, Record] = {}
     scores: dict[JobKey, Scores] = {}
     for fold, tied in zip(folds, jobs_by_fold, strict=True):
@@ -149,7 +137,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
             keys = tied[tie % len(tied)]
             own, key = JobKey(selected.number, fold, place + 1), keys[seed % len(keys)]
             instance = competing[key.instance]
-            chosen[own], jobs[own], scores[own] = key, instance.done[key], instance.scores[key]
+            originals[own], jobs[own], scores[own] = key, instance.done[key], instance.scores[key]
     return NestedInstance(
         experiment=selected.experiment,
         written=selected.written,
@@ -157,7 +145,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         scores=scores,
         n_folds=selected.n_folds,
         n_fold_repeats=selected.n_fold_repeats,
-        chosen=chosen,
+        originals=originals,
         n_competing=len(groups),
         left_out=tuple(instance.number for instance in done if instance.number not in competing),
         n_ties=n_ties,

@@ -8,12 +8,15 @@ from typing import NamedTuple
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
+from xval.answers.next_step import call_variants
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
-from xval.base.errors import verb_of
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
+from xval.results.job_key import JobKey
+from xval.results.read import Record
+from xval.results.scores import Scores
 from xval.settings.schema import names_of_loss
 
 
@@ -295,23 +298,68 @@ def ranked_together(instances: Sequence[InstanceResults], n_folds: Mapping[int, 
     return [group for group in furthest if len(group) > 1]
 
 
-def one_seed_each(instances: Sequence[InstanceResults], keep: Collection[int] = ()) -> tuple[list[InstanceResults], list[str]]:
-    """Return instances without those that differ from a better ranked one only in the seed, and a sentence for each such group.
+def join_seeds(
+    instances: Sequence[InstanceResults], keep: Collection[int] = (), where: str = ""
+) -> tuple[list[InstanceResults], dict[int, str]]:
+    """Return instances in which those that differ only in their seed are one, and a sentence on each such one by its number.
 
-    Those with the numbers to `keep` stay.
+    It has the number and settings of the one that ranks first, and the seeds of those with the most finished folds, each seed
+    once.
+
+    Args:
+        instances: Instances of one experiment.
+        keep: Numbers by which their variants are named instead, such as that of a baseline.
+        where: How the sentences name the experiment, such as `` of results/demo/experiment_2``.
     """
-    finished = [instance for instance in instances if instance.folds]
-    groups = seed_replicates(parameters_of(finished))
+    finished = {instance.number: instance for instance in instances if instance.folds}
+    groups = seed_replicates(parameters_of(finished.values()))
     if not groups:
-        return list(instances), []
-    place = {number: place for place, number in enumerate(rank_instances(finished).instances)}
-    left_out, sentences = set[int](), []
+        return list(instances), {}
+    place = {number: place for place, number in enumerate(rank_instances(list(finished.values())).instances)}
+    joined, sentences = {instance.number: instance for instance in instances}, dict[int, str]()
     for group in groups:
-        kept = [number for number in group if number in keep] or [min(group, key=lambda n: (place.get(n, len(place)), n))]
-        left_out |= {*group} - {*kept}
-        compared = f"{name_numbers(kept)} {verb_of(len(kept))}"
-        sentences.append(f"Of variants {name_numbers(group)}, which differ only in their seed, {compared} compared.")
-    return [instance for instance in instances if instance.number not in left_out], sentences
+        first = next((number for number in group if number in keep), None)
+        first = min(group, key=lambda number: (place.get(number, len(place)), number)) if first is None else first
+        n_folds = len(finished[first].folds)
+        compared = [number for number in group if len(finished[number].folds) == n_folds]
+        number_of_seed = {finished[number].settings.seed: number for number in (*reversed(compared), first)}
+        seeds = sorted(number_of_seed)
+        joined = {number: instance for number, instance in joined.items() if number == first or number not in group}
+        joined[first] = _join([finished[number_of_seed[seed]] for seed in seeds], finished[first])
+        others = [number for number in group if number not in compared]
+        why = "folds missing" if all(len(finished[number].folds) < n_folds for number in others) else "another number of folds"
+        sentences[first] = (
+            f"Variants {name_numbers(group)}{where} differ only in their seed and are compared as instance {first}, by "
+            f"{'the mean of seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
+            f"{f' (without {call_variants(map(str, others))}: {why})' if others else ''}."
+        )
+    return list(joined.values()), sentences
+
+
+def _join(seeds: Sequence[InstanceResults], first: InstanceResults) -> InstanceResults:
+    """Return the jobs of instances as the repeats of one, which has the settings of the first."""
+    if len(seeds) == 1:
+        return first
+    jobs, scores, originals = dict[JobKey, Record](), dict[JobKey, Scores](), dict[JobKey, JobKey]()
+    wanted, n_repeats = list[JobKey](), 0
+    for instance in seeds:
+        own = {key: JobKey(first.number, key.fold, n_repeats + key.repeat) for key in (*instance.jobs, *instance.wanted)}
+        originals |= {joint: key for key, joint in own.items()}
+        jobs |= {own[key]: record for key, record in instance.jobs.items()}
+        scores |= {own[key]: job_scores for key, job_scores in instance.scores.items()}
+        wanted += [own[key] for key in instance.wanted]
+        n_repeats += instance.n_repeats
+    return JointInstance(
+        experiment=first.experiment,
+        written=first.written,
+        jobs=jobs,
+        n_folds=first.n_folds,
+        n_fold_repeats=first.n_fold_repeats,
+        wanted=wanted,
+        scores=scores,
+        originals=originals,
+        parts=tuple(seeds),
+    )
 
 
 def average_seeds(

@@ -19,7 +19,7 @@ from preprocessing.console import make_console
 from xval.answers.estimates import with_bootstrap
 from xval.answers.names import names_of
 from xval.answers.nested_selection import choose_nested
-from xval.answers.ranking import one_seed_each, rank_instances
+from xval.answers.ranking import join_seeds, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import main_and_own
 from xval.base.errors import ResultsError, SettingsError
@@ -153,7 +153,7 @@ def _of_unfinished(folder: ExperimentFolder, done: Collection[int], asked: Colle
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
-    from xval.answers.comparison.choose import compare_instances
+    from xval.answers.comparison.choose import compare_with
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
     instances = read_instances(folder, folder.instances())
@@ -167,11 +167,11 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     task, comparisons = chosen[0].task, {}
     further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
     compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
-    compared_ones, of_seeds = (chosen, []) if options.instances else one_seed_each(chosen, [baseline or 0])
-    if baseline is not None and len(compared_ones) > 1:
-        numbers = [instance.number for instance in compared_ones]
+    joined, of_seeds = (chosen, {}) if options.instances else join_seeds(chosen, [baseline or 0])
+    if baseline is not None and len(joined) > 1:
+        first = next(instance for instance in joined if instance.number == baseline)
         for column in main_columns(chosen, compared):
-            comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
+            comparisons[column.name] = compare_with(first, joined, metric=column.name)
     finished = [instance for instance in instances if instance.folds]
     nested = choose_nested(finished, rank_instances(finished))
     if options.interval != "t":
@@ -179,7 +179,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         nested = nested and with_bootstrap(nested, options.interval, compared)
     table = make_table(chosen, comparisons, nested)
     if comparisons:
-        table = table._replace(notes=(*table.notes, *of_seeds))
+        table = table._replace(notes=(*table.notes, *of_seeds.values()))
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -23,7 +23,7 @@ from xval.answers.instance_predictions import InstancePredictions, read_instance
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
 from xval.answers.operating_points import OperatingPoints, operating_points
-from xval.answers.ranking import Ranking, one_seed_each, rank_instances
+from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.score_text import interval_clause
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
@@ -244,21 +244,19 @@ def _explanations(
 
 def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
     """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
-    by_number = {instance.number: instance for instance in instances}
-    chosen, of_seeds = one_seed_each([by_number[number] for number in best])
-    if len(chosen) < 2:
-        chosen, of_seeds = [by_number[number] for number in best], []  # of which the error says what they are
-    methods = [instance.number for instance in chosen]
+    done = [instance for instance in instances if instance.folds]
+    joined, sentences = join_seeds(done)
+    by_number = {instance.number: instance for instance in (joined if len(joined) > 1 else done)}
+    methods = [number for number in best if number in by_number]
     compared = methods[:MOST_COMPARED]
     try:
         comparisons = compare_each([by_number[number] for number in compared], selected=selected)
     except UsageError as error:
         return [], str(error)
-    done = [instance for instance in instances if instance.folds]
     comparisons = [replace(first, evidence=describe_evidence(first, done)) for first in comparisons[:1]] + comparisons[1:]
     left_out = len(methods) - len(compared)
     notes = [f"The {len(compared)} best of {len(methods)} instances by validation; use compare for others."] * bool(left_out)
-    return comparisons, " ".join([*notes, *of_seeds])
+    return comparisons, " ".join([*notes, *(sentences[number] for number in compared if number in sentences)])
 
 
 def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:

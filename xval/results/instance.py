@@ -333,6 +333,28 @@ class InstanceResults:
                     yield (*key, *row)
 
 
+@dataclass(frozen=True)
+class JointInstance(InstanceResults):
+    """Jobs of several instances of an experiment as one instance, which has the number and the settings of one of them.
+
+    Attributes:
+        originals: The original job of each of its jobs; several of its repeats may have the same one.
+        parts: The instances whose jobs are its repeats, one after the other; empty: each job was chosen on its own.
+    """
+
+    originals: Mapping[JobKey, JobKey] = field(default_factory=dict)
+    parts: Sequence[InstanceResults] = ()
+
+    @property
+    def estimates_file(self) -> Path:
+        """The file of scores that were computed from the predictions of jobs of several instances."""
+        return self.experiment.nested_estimates_file
+
+    def trained_job(self, key: JobKey) -> JobKey:
+        """Return the original job of one of its jobs."""
+        return self.originals[key]
+
+
 def mean_of(values: Sequence[float]) -> float:
     """Return the mean of numbers; for equal numbers exactly that number, without rounding errors."""
     return fmean(values) if len(set(values)) > 1 else values[0]

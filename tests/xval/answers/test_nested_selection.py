@@ -32,7 +32,7 @@ def test_the_figure_and_its_interval_are_of_the_predictions_of_the_chosen_jobs(e
         return -accuracy, loss
 
     best = {fold: min(instances, key=lambda instance: scores(instance, fold)).number for fold in (1, 2)}
-    assert {key.fold: key.instance for key in nested.chosen.values()} == best
+    assert {key.fold: key.instance for key in nested.originals.values()} == best
     tables = [pd.read_parquet(experiment.fold_folder(number, fold) / "predictions.parquet") for fold, number in best.items()]
     tested = pd.concat(tables).query("side == 'test'")
     names = nested.folds[1]["class_names"]
@@ -67,7 +67,7 @@ def test_only_instances_with_the_most_folds_compete(experiment):
 
     assert (nested.n_competing, nested.left_out) == (2, (3,))
     assert "(without 3: folds missing)" in describe_nested(instances, rank_instances(instances))[0]
-    assert {key.instance for key in nested.chosen.values()} <= {1, 2}
+    assert {key.instance for key in nested.originals.values()} <= {1, 2}
 
 
 def test_what_is_computed_is_kept_and_computed_anew_for_other_predictions(experiment, monkeypatch):
@@ -78,7 +78,7 @@ def test_what_is_computed_is_kept_and_computed_anew_for_other_predictions(experi
         _, again = choose(ExperimentFolder(experiment.path))
     assert again.over_items == before.over_items
 
-    (first, *_) = before.chosen.values()
+    (first, *_) = before.originals.values()
     path = experiment.fold_folder(*first) / "predictions.parquet"
     table = pd.read_parquet(path)
     probabilities = [name for name in table if name.startswith("probability_")]
@@ -92,7 +92,7 @@ def test_what_is_computed_is_kept_and_computed_anew_for_other_predictions(experi
 def test_without_predictions_there_is_no_pooled_figure(experiment):
     _, nested = choose(experiment)
     experiment.nested_estimates_file.unlink(missing_ok=True)
-    for key in nested.chosen.values():
+    for key in nested.originals.values():
         (experiment.fold_folder(*key) / "predictions.parquet").unlink()
 
     instances, nested = choose(ExperimentFolder(experiment.path))

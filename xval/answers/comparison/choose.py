@@ -22,7 +22,7 @@ from xval.answers.names import CHOICE, call_compared, find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import Ranking, one_seed_each, rank_instances
+from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
 from xval.answers.summary import has_windows, metric_words, side_name
@@ -36,7 +36,7 @@ from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
 from xval.results.named import each_of, find_each, find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
@@ -58,8 +58,8 @@ def compare_instances(
             instance of it as well.
         instances: One or several numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses
             by its own validation items; ``selected``; the path of another experiment, for all its instances, or
-            ``path:number`` for one. None, or only paths: all of this experiment, too. Of variants of an experiment that is
-            named whole which differ only in the seed, one is compared, which a note says.
+            ``path:number`` for one. None, or only paths: all of this experiment, too. Variants of an experiment that is
+            named whole which differ only in the seed are compared as one, by the mean of their seeds, as a note says.
         baseline: What the others are compared with; None: the instance among them that the validation scores select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
@@ -76,7 +76,7 @@ def compare_instances(
     words = [instances] if isinstance(instances, int | str) else instances
     names = [*named, *(name for word in words for name in each_of(str(word), home))]
     ranked = _choose(home, names, baseline)
-    chosen, notes = _one_seed_each(ranked, names, baseline)
+    chosen, notes = _join_seeds(ranked, names, baseline)
     first = None if baseline is None else next(iter(chosen))
     is_subset = first is None and not notes and len(chosen) < len(home.instances())
     (comparison,) = _compare(chosen, [first], metric, rope, ranked=ranked, is_subset=is_subset)
@@ -322,20 +322,20 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     return chosen
 
 
-def _one_seed_each(chosen: Chosen, names: Sequence[int | str], baseline: int | str | None) -> tuple[Chosen, list[str]]:
-    """Return what is compared where experiments are named whole: of variants that differ only in the seed one; and which."""
+def _join_seeds(chosen: Chosen, names: Sequence[int | str], baseline: int | str | None) -> tuple[Chosen, list[str]]:
+    """Return what is compared where experiments are named whole: variants that differ only in the seed as one; and sentences."""
     if any(_split(str(name))[1] is not None for name in names):
         return chosen, []
     first = next(iter(chosen.values()))
-    notes, left = list[str](), dict(chosen)
-    for path in dict.fromkeys(instance.experiment.path for instance in chosen.values()):
+    joined, notes = dict[str, InstanceResults](), list[str]()
+    paths = list(dict.fromkeys(instance.experiment.path for instance in chosen.values()))
+    for path in paths:
         own = {instance.number: name for name, instance in chosen.items() if instance.experiment.path == path}
         keep = [first.number] if baseline is not None and first.experiment.path == path else []
-        stay, sentences = one_seed_each([chosen[name] for name in own.values()], keep)
-        for number in own.keys() - {instance.number for instance in stay}:
-            del left[own[number]]
-        notes += sentences
-    return (left, notes) if len(left) > 1 else (chosen, [])
+        instances, sentences = join_seeds([chosen[name] for name in own.values()], keep, f" of {path}" * (len(paths) > 1))
+        joined |= {own[instance.number]: instance for instance in instances}
+        notes += sentences.values()
+    return (joined, notes) if len(joined) > 1 else (chosen, [])
 
 
 def _describe_other(only: InstanceResults) -> str:
@@ -367,6 +367,8 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
 
 def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its scores over items, computed where they are missing and can be computed."""
+    if isinstance(instance, JointInstance) and instance.parts:
+        return replace(instance, parts=tuple(map(_over_items, instance.parts)))
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
     known = over_items_of(instance, [])  # of what cannot be read folds are compared

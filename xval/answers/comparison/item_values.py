@@ -18,7 +18,7 @@ from xval.answers.training_runs import item_means, read_repeats, run_of, whole_r
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.measures.statistics.components import variance_components
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
 from xval.results.item_scores import LeftOut
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import Run, TestedExamples
@@ -119,6 +119,8 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     Raises:
         ResultsError: A predictions.parquet is damaged.
     """
+    if isinstance(instance, JointInstance) and instance.parts:
+        return _join_runs([measure_items(part, metric, folds) for part in instance.parts])
     is_whole = set(instance.folds) <= set(folds)
     part = instance
     if not is_whole:
@@ -143,6 +145,23 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
         items = tuple(sorted(item_means(part)))
         return ItemValues("pooled", items, (_AVERAGED,), np.array([pooled]), np.full((len(items), 1), nan), None, too_few)
     return _pooled(part, left_out, repeats) if left_out else None
+
+
+def _join_runs(parts: Sequence[ItemValues | None]) -> ItemValues | None:
+    """Return the values of instances with other seeds as the runs of one; None: one of them has none, or they differ in items."""
+    known = [values for values in parts if values]
+    if len(known) < len(parts) or len({(values.of, values.items) for values in known}) > 1:
+        return None
+    runs, n_seeds = list[Run](), 0
+    for values in known:
+        runs += [(folds, n_seeds + seed) for folds, seed in values.runs]
+        n_seeds = max(seed for _, seed in runs)
+    return known[0]._replace(
+        runs=tuple(runs),
+        scores=np.concatenate([values.scores for values in known]),
+        values=np.concatenate([values.values for values in known], axis=1),
+        too_few=next((values.too_few for values in known if values.too_few), ""),
+    )
 
 
 def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:

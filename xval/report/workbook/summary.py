@@ -6,7 +6,7 @@ The table is as wide as a printed page, with the best values marked and a legend
 from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, describe_common_means, find_best, ranked_together
+from xval.answers.ranking import Best, describe_common_means, find_best, join_seeds, ranked_together
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
@@ -100,16 +100,16 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 
 def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int]:
     """Return the instances that do not differ significantly from the best of a column, as the second line has it."""
-    by_number = {instance.number: instance for instance in contents.instances if instance.done}
-    if not best.mean or len(by_number) > _MOST_COMPARED:
+    done = [instance for instance in contents.instances if instance.done]
+    if not best.mean or len(done) > _MOST_COMPARED:
         return frozenset()
-    first = by_number[min(best.mean)]
-    n_folds = len(first.folds)
-    others = {number: other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds}
-    seeds = {group[0]: group for group in seed_replicates(parameters_of(others.values()))}  # the first stands for them
-    further = {number for group in seeds.values() for number in group[1:]}
+    n_folds = next(len(instance.folds) for instance in done if instance.number in best.mean)
+    done = [instance for instance in done if len(instance.folds) == n_folds]
+    seeds = {number: group for group in seed_replicates(parameters_of(done)) for number in group}
+    joined, _ = join_seeds(done)
+    first = next(instance for instance in joined if instance.number in best.mean)
     try:
-        pairs = compare_with(first, [other for number, other in others.items() if number not in further], metric=metric).pairs
+        pairs = compare_with(first, [other for other in joined if other.number not in best.mean], metric=metric).pairs
     except (ResultsError, SettingsError):
         return frozenset()
     ties = [int(pair.instance) for pair in pairs if pair.verdict != "worse"]

@@ -279,7 +279,7 @@ def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
     assert compare_in(experiment, 4, 6).pairs  # they differ in more
     whole = compare_in(experiment)
     assert {4, 5} & {int(name) for name in (whole.baseline, *(pair.instance for pair in whole.pairs))} != {4, 5}
-    assert any("Of variants 4-5, which differ only in their seed" in note for note in whole.notes)
+    assert any("Variants 4-5 differ only in their seed and are compared as instance 4" in note for note in whole.notes)
 
 
 @pytest.mark.parametrize(
