@@ -323,7 +323,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
 
 
 def _join_seeds(chosen: Chosen, names: Sequence[int | str], baseline: int | str | None) -> tuple[Chosen, list[str]]:
-    """Return what is compared where experiments are named whole: variants that differ only in the seed as one; and sentences."""
+    """Return what is compared where experiments are named whole: variants that differ only in the seed as one; and notes."""
     if any(_split(str(name))[1] is not None for name in names):
         return chosen, []
     first = next(iter(chosen.values()))

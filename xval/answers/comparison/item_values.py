@@ -148,7 +148,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
 
 
 def _join_runs(parts: Sequence[ItemValues | None]) -> ItemValues | None:
-    """Return the values of instances with other seeds as the runs of one; None: one of them has none, or they differ in items."""
+    """Return the values of instances with other seeds as the runs of one; None: one has none, or they differ in items."""
     known = [values for values in parts if values]
     if len(known) < len(parts) or len({(values.of, values.items) for values in known}) > 1:
         return None
