@@ -38,7 +38,9 @@ def compare_chosen(
     condition = _tested_by(selected)
     methods = first_of_method(parameters_of(done))
     joined, _ = join_seeds(done, keep=[selected.number])
-    one_of_each = {methods[instance.number]: instance for instance in reversed(joined)}
+    one_of_each: dict[int, InstanceResults] = {}
+    for instance in joined:
+        one_of_each.setdefault(methods[instance.number], instance)
     chosen = one_of_each.pop(methods[selected.number])
     others = [other for other in one_of_each.values() if _tested_by(other) == condition]
     best = ranking.best_of([other.number for other in others], _MOST_COMPARED)
