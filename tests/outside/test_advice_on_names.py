@@ -101,6 +101,7 @@ def test_an_instance_without_a_path_is_said_to_be_of_which_experiment(study):
     assert f"Instances that are named without a path are of {study.EXPERIMENT}." in printed
 
 
+@pytest.mark.long
 def test_models_without_randomness_are_not_said_to_have_one_seed(study):
     study.train(SVM, CONSTANT, SEEDS[0], repeats=2)
     methods = [study.xval("compare", study.EXPERIMENT, *pair).stdout for pair in (("1", "2"), ("1", "3"))]

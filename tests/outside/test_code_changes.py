@@ -70,6 +70,7 @@ def trained(study):
     return study
 
 
+@pytest.mark.long
 def test_what_runs_or_is_read_is_noticed_and_nothing_else(trained):
     for before_after in NONE.values():
         edit(trained, *before_after)
@@ -84,6 +85,7 @@ def test_what_runs_or_is_read_is_noticed_and_nothing_else(trained):
     assert "scale.csv has changed" in refused.stderr
 
 
+@pytest.mark.long
 def test_results_of_a_version_that_saw_less_are_kept(trained):
     for path in trained.results.glob("instance_1/fold_*/record.json"):
         content = json.loads(path.read_text())
@@ -218,6 +220,7 @@ def build(input_shape, output_shape):
 """
 
 
+@pytest.mark.long
 def test_a_final_model_is_not_said_to_have_other_code_where_another_variant_has_code_of_its_own(study):
     study.file("plain_net.py", PLAIN)
     study.train({"architecture": "svm"}, {"architecture": "plain_net.build"}, num_folds=2, num_epochs=1)

@@ -222,6 +222,7 @@ def test_nothing_is_trained_from_a_model_that_was_replaced(copied, start):
     assert not list((copied.folder / "results/small/experiment_2").glob("instance_*/fold_*"))
 
 
+@pytest.mark.long
 def test_no_final_model_is_trained_from_a_model_that_was_replaced(copied):
     """It is refused before any training, with its instance, as the folds are."""
     small = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8, "num_folds": 3}

@@ -389,6 +389,7 @@ def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):
         assert folds not in said.stdout + compared.stdout
 
 
+@pytest.mark.long
 def test_a_run_without_folds_yet_is_starting(empty):
     """Features are made before folds.json is written, which may take long."""
     empty.recordings(n_speakers=60)

@@ -124,6 +124,7 @@ def in_project(study):
     return run
 
 
+@pytest.mark.long
 def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(study, in_project):
     study.script({"architecture": "constant"}, name="scripts/exp.py")
 
@@ -141,6 +142,7 @@ def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(stu
 
 
 @pytest.mark.parametrize("script", ["experiments/exp.py", "scripts/exp.py"])  # of a study; without one
+@pytest.mark.long
 def test_a_second_config_ini_may_change_what_that_of_the_project_lacks(study, in_project, script):
     study.file("config.ini", "[model]\narchitecture = constant\n[training]\nseed = 4\n")
     study.script({}, name=script)

@@ -3,7 +3,10 @@
 import os
 import signal
 
+import pytest
 
+
+@pytest.mark.long
 def test_follow_says_which_files_the_model_was_trained_on(finished, tmp_path):
     heard = finished.folder / "audio"
     printed = tmp_path / "rows.csv"

@@ -66,6 +66,7 @@ FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length":
 SETTINGS = [word for name, value in FEATURES.items() for word in ("--set", f"{name}={value}")]
 
 
+@pytest.mark.long
 def test_a_clip_that_kills_its_reader_is_left_out_and_no_other(many):
     (many.folder / "killed" / "007.wav").write_text("always")
     (many.folder / "killed" / "130.wav").write_text("once")  # killed from outside: it can be read afterwards
@@ -81,6 +82,7 @@ def test_a_clip_that_kills_its_reader_is_left_out_and_no_other(many):
     assert "the process that reads it died twice" in lost.reason
 
 
+@pytest.mark.long
 def test_a_clip_that_kills_its_reader_is_left_out_also_of_a_small_corpus(few):
     (few.folder / "killed" / "007.wav").write_text("always")
     ended = few.python(*PREPARE, *SETTINGS, in_workers=True)
@@ -101,6 +103,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_clip_that_kills_its_reader_takes_no_command_with_it_where_there_is_one_core(few):
     (few.folder / "killed" / "007.wav").write_text("always")
     few.file("one_core.py", ON_ONE_CORE)

@@ -143,6 +143,7 @@ def test_a_list_of_items_is_none(empty):
 
 
 @pytest.mark.parametrize("is_named", [False, True], ids=["texts", "class labels"])
+@pytest.mark.long
 def test_lists_of_a_dataset_of_hugging_face(empty, is_named):
     datasets = pytest.importorskip("datasets")
     sets = [["Dog", "Rain, heavy"], ["Dog"], ["Rain, heavy"], []]

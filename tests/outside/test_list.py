@@ -25,6 +25,7 @@ def odd(study):
     return study
 
 
+@pytest.mark.long
 def test_a_list_for_scripts_has_all_experiments(odd):
     printed, table, shown = odd.xval("list", "--format", "json"), odd.xval("list", "--output", "list.csv"), odd.xval("list")
 
@@ -41,6 +42,7 @@ def test_a_list_for_scripts_has_all_experiments(odd):
     assert shown.stdout.count("experiment_") >= 4
 
 
+@pytest.mark.long
 def test_the_index_of_a_results_folder_has_all_experiments(odd):
     rebuilt = odd.xval("rebuild", odd.results)
 

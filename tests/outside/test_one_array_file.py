@@ -67,6 +67,7 @@ def test_a_store_of_an_earlier_version_is_converted_though_its_audio_is_gone(emp
         empty.train({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, **FEATURES)
 
 
+@pytest.mark.long
 def test_arrays_of_an_earlier_version_train_and_are_audited(study):
     study.train({"architecture": "mlp", "n_units": (4,)}, num_epochs=1)
     folder = study.folder / "data/small/features/custom"

@@ -255,6 +255,7 @@ def test_an_option_of_before_is_answered_with_the_new_one(finished, words, answe
     assert answer in finished.mistake("-m", "xval", *given)
 
 
+@pytest.mark.long
 def test_a_model_is_named_alike_everywhere(copied):
     name, folder = f"{copied.EXPERIMENT}:1", f"{copied.EXPERIMENT}/instance_1"
     clip = "audio/low/s0_0.wav"

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 @pytest.mark.parametrize("output", ["full", "closed", "full, without errors"])
+@pytest.mark.long
 def test_a_run_continues_where_nothing_can_be_printed(study, output):
     study.script({"architecture": "constant"}, name="exp.py")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}

@@ -42,6 +42,7 @@ UNEVEN = (
 )
 
 
+@pytest.mark.long
 def test_repeats_of_the_cross_validation_do_not_read_as_leave_one_speaker_out(study):
     study.train(SVM, LINEAR, num_folds=2, fold_repeats=3, item_name="speaker")
 

@@ -35,6 +35,7 @@ def validation(study, instance: int, metric: str) -> float:
     return np.mean([study.scores(instance, fold, side="validation")[metric] for fold in (1, 2)])
 
 
+@pytest.mark.long
 def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(empty):
     rng = np.random.default_rng(0)
     predictors, labels = {}, {}
@@ -57,6 +58,7 @@ def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(em
     assert "; instances that differ in class_weights have no comparable loss)" in asked
 
 
+@pytest.mark.long
 def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
     study.train(
         {"architecture": "constant"}, {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "forest", "n_trees": 5}
@@ -73,6 +75,7 @@ def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
     assert len(trained) == 6
 
 
+@pytest.mark.long
 def test_tables_have_the_test_value_of_the_metric_that_ranks(study):
     study.train(
         {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)}, rank_by="auc", page="complete"
@@ -142,6 +145,7 @@ def lines(study, *arguments):
     return dict(re.findall(r"^(Result|Next): +(.*)$", printed, re.MULTILINE)), printed
 
 
+@pytest.mark.long
 def test_the_result_names_the_metric_that_chooses_where_it_is_another_than_the_reported_one(study):
     study.train({"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)}, rank_by="auc")
     shown, printed = lines(study)
@@ -167,6 +171,7 @@ def test_a_change_is_named_for_results_that_are_older_than_the_setting(study):
     assert "From now on rank_by = auc selects among these results (before: auto)." in printed
 
 
+@pytest.mark.long
 def test_the_result_says_in_how_many_folds_validation_could_choose(empty):
     """The rare class is that of two items, so validation items of one fold lack it."""
     rng = np.random.default_rng(0)

@@ -32,6 +32,7 @@ def content(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files} | cells
 
 
+@pytest.mark.long
 def test_the_first_run_leaves_no_folder(nets):
     nets.script({"architecture": "nets.broken"})
 
@@ -41,6 +42,7 @@ def test_the_first_run_leaves_no_folder(nets):
 
 
 @pytest.mark.parametrize("options", [(), ("--set", "overwrite_results=true")])
+@pytest.mark.long
 def test_results_stay_as_they_are(nets, options):
     nets.train({"architecture": "nets.fine"})
     before = content(nets.results)
@@ -55,6 +57,7 @@ def test_results_stay_as_they_are(nets, options):
     assert "Nothing to do" in nets.run().stdout
 
 
+@pytest.mark.long
 def test_a_second_instance_that_is_refused_is_in_no_table(nets):
     nets.train({"architecture": "nets.fine"})
     nets.script({"architecture": "nets.fine"}, {"architecture": "nets.broken"})

@@ -74,6 +74,7 @@ def test_scores_at_thresholds_are_those_of_the_decisions(study):
     assert value == 2
 
 
+@pytest.mark.long
 def test_seeds_are_averaged_before_folds_and_a_missing_fold_has_no_part(study):
     """Two seeds of two folds, dealt twice; one of the folds is gone."""
     study.train({"architecture": "mlp", "n_units": (4,)}, fold_repeats=2, repeats=2, num_epochs=1)

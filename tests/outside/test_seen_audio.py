@@ -1,5 +1,7 @@
 """What is said of models that may have been trained on what a fold tests."""
 
+import pytest
+
 
 def test_a_model_that_networks_start_from_says_nothing_of_an_estimator(study):
     study.file("other.py", "import keras\nkeras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save('other.keras')\n")
@@ -13,6 +15,7 @@ def test_a_model_that_networks_start_from_says_nothing_of_an_estimator(study):
     assert (again.returncode, "Nothing to do" in again.stdout) == (0, True), again.stderr
 
 
+@pytest.mark.long
 def test_the_audit_names_models_that_were_replaced_after_others_were_made_from_them(study):
     network = {"architecture": "mlp", "n_units": (4,)}
     study.train(network)

@@ -30,6 +30,7 @@ def test_a_dry_run_takes_the_word_of_the_corpus(empty):
     assert "training speakers" in empty.run("--dry-run").stdout
 
 
+@pytest.mark.long
 def test_failures_with_one_cause_are_one_line_with_all_their_jobs(study):
     broken = "import keras\nclass Full(keras.callbacks.Callback):\n    def on_epoch_begin(self, epoch, logs=None):\n"
     study.file("broken.py", f"{broken}        if epoch: raise OSError('no space left')\n")

@@ -105,6 +105,7 @@ def page_of(study):
     return html.unescape((study.results / "report.html").read_text())
 
 
+@pytest.mark.long
 def test_another_p_value_than_that_of_the_line_is_explained(repeated):
     """The line Evidence is of the choice; the table of the page and of compare is of the selected variant."""
     selected = int(re.search(r"^ *(\d) \*", repeated.said, re.MULTILINE)[1])

@@ -51,6 +51,7 @@ def write_tracks(path, n_tracks):
             container.mux(stream.encode(None))
 
 
+@pytest.mark.long
 def test_files_with_several_sound_tracks_are_told(clips):
     write_tracks(clips.folder / "one.mkv", 1)
     write_tracks(clips.folder / "two.mkv", 2)

@@ -177,6 +177,7 @@ def test_a_value_of_one_class_rests_on_its_own_speakers(study):
     assert tuple(found.loc["specificity", ["low", "high"]]) == pytest.approx((0.025 ** (1 / 10), 1))
 
 
+@pytest.mark.long
 def test_a_rare_label_costs_the_values_that_rest_on_it_alone(study):
     rng = np.random.default_rng(0)
     data = {f"s{number}": rng.normal(size=(6, *SHAPE)).astype("float32") for number in range(8)}

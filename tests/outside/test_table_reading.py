@@ -177,6 +177,7 @@ def test_json_that_is_no_list_of_clips_is_named(voices, text, said):
     assert said in voices.mistake("-m", "preprocessing", "table", "clips.json")
 
 
+@pytest.mark.long
 def test_evaluate_reads_json_lines(copied):
     clips = pd.read_csv(copied.folder / "audio/clips.csv")
     clips.to_json(copied.folder / "audio/clips.jsonl", orient="records", lines=True)

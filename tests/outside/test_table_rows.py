@@ -172,6 +172,7 @@ def test_evaluate_keeps_what_is_a_class_of_the_model(clips):
     assert clips.xval("evaluate", model, "audio/new.csv", "--missing", "none", "--overwrite").returncode == 0
 
 
+@pytest.mark.long
 def test_evaluate_chooses_rows_and_leaves_out_wrong_ones(copied):
     model, head = copied.fold() / "model.keras", "path,item,label,split"
     lines = [

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import openpyxl
+import pytest
 
 from preprocessing.store import write
 from tests.outside.conftest import FEATURES, prepare_repeated_recordings
@@ -91,6 +92,7 @@ def test_one_fold(empty):
     ]
 
 
+@pytest.mark.long
 def test_equal_variants(empty):
     """One training each: whether another one would change the order is not known."""
     corpus(empty, even, difference=0.3)
@@ -161,6 +163,7 @@ def test_several_labels(empty):
     ]
 
 
+@pytest.mark.long
 def test_a_variant_that_fails(empty):
     corpus(empty, even, difference=0.3)
     network = {"architecture": "mlp", "n_units": (2,), "learning_rate": 1e36}
@@ -319,6 +322,7 @@ def test_a_metric_with_the_values_of_another_has_no_column(empty):
     assert "= accuracy" not in printed + page
 
 
+@pytest.mark.long
 def test_a_constant_baseline_is_no_finding_unless_no_variant_is_above_chance(empty):
     corpus(empty, even, difference=0.3)
     empty.script(LOGISTIC, CONSTANT, num_folds=3, item_name="speaker")

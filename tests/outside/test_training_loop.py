@@ -175,6 +175,7 @@ def test_a_callback_of_ones_own_that_sets_the_learning_rate_is_used_where_nothin
     assert study.history()["learning_rate"].tolist() == pytest.approx(rates, rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_learning_rate_that_the_schedule_replaces_is_named(study):
     ended = one_fold(study, {"callbacks": "nets.Halves", "schedule": "cosine"}, code=RATES, num_epochs=3)
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pandas as pd
+import pytest
 
 
 def validating(study):
@@ -18,6 +19,7 @@ def test_over_the_folds_all_items_validate(study):
     assert dict(validating(study)) == dict.fromkeys(("s0", "s1", "s2", "s3", "s4", "s5"), 1)
 
 
+@pytest.mark.long
 def test_more_repetitions_go_on_with_those_who_have_not_validated_yet(study):
     study.train({"architecture": "constant"}, num_folds=3)
     assert sorted(validating(study)) == [0, 0, 0, 1, 1, 1]

@@ -57,6 +57,7 @@ def covered_and_size(tables, coverage):
     return np.mean(covered), np.mean(sizes)
 
 
+@pytest.mark.long
 def test_when_not_to_answer_is_of_all_repetitions(study):
     study.file(
         "noisy.py",

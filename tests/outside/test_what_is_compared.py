@@ -49,6 +49,7 @@ def next_line(printed):
     return re.search(r"^Next: +(.*)$", printed, re.MULTILINE)[1]
 
 
+@pytest.mark.long
 def test_the_choice_is_named_where_it_is_what_equals_a_variant(empty):
     write_corpus(empty)
     same = SVM | {"gamma": ("scale",)}, SVM | {"gamma": ("0.1",)}
@@ -61,6 +62,7 @@ def test_the_choice_is_named_where_it_is_what_equals_a_variant(empty):
     assert "Use variant 1, because choosing by validation and variant 1 have the same score" in compare(empty, "nested", "1")
 
 
+@pytest.mark.long
 def test_the_choice_is_named_as_itself_in_sentences(empty):
     write_corpus(empty)
     empty.train(LOGISTIC, SVM, {"architecture": "constant"}, num_folds=3, item_name="speaker")
@@ -78,6 +80,7 @@ def test_results_to_publish_begin_with_a_capital_letter(empty):
     assert re.search(r"Results\. .*\. Model 2 \(constant\) reached 0\.\d{3}, .*: the model is worse\.", compare(empty))
 
 
+@pytest.mark.long
 def test_seeds_of_a_variant_are_named_as_such_and_each_counts_once(empty):
     write_corpus(empty, n_items=9)
     seeds = [NETWORK | {"seed": seed} for seed in (1, 2, 2)]
@@ -99,6 +102,7 @@ def test_seeds_of_a_variant_are_named_as_such_and_each_counts_once(empty):
     assert "Compare one of them" not in compare(empty, "1", "2")
 
 
+@pytest.mark.long
 def test_the_choice_is_no_other_seed_of_a_variant(empty):
     """Its settings are those of the selected variant, of which another seed may be compared with it."""
     write_corpus(empty, difference=0.6)
@@ -109,6 +113,7 @@ def test_the_choice_is_no_other_seed_of_a_variant(empty):
         assert "verdict" in text
 
 
+@pytest.mark.long
 def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     write_corpus(empty, n_items=9)
     seeds = [NETWORK | {"seed": seed} for seed in (1, 2)]
@@ -141,6 +146,7 @@ def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     assert text in " ".join(shown.split())
 
 
+@pytest.mark.long
 def test_experiments_that_are_compared_whole_have_the_seeds_of_a_variant_as_one(empty):
     write_corpus(empty, n_items=9)
     empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3)
@@ -163,6 +169,7 @@ def ranks_of(study):
     return table_below(openpyxl.load_workbook(study.results / "results.xlsx")["ranking"], "rank")
 
 
+@pytest.mark.long
 def test_a_seed_with_missing_folds_has_no_part_in_the_mean_of_the_others(empty):
     write_corpus(empty, n_items=9)
     forest = {"architecture": "forest", "n_trees": 2}
@@ -184,6 +191,7 @@ def test_a_seed_with_missing_folds_has_no_part_in_the_mean_of_the_others(empty):
     assert rows["validation balanced accuracy (UAR)"].to_dict() == pytest.approx(expected)
 
 
+@pytest.mark.long
 def test_a_copy_of_a_seed_counts_once_in_the_mean_of_seeds(empty):
     write_corpus(empty, n_items=9)
     empty.train(*[{"architecture": "forest", "n_trees": 2, "seed": seed} for seed in (1, 1, 2)], num_folds=3)
@@ -197,6 +205,7 @@ def test_a_copy_of_a_seed_counts_once_in_the_mean_of_seeds(empty):
     assert rows["validation balanced accuracy (UAR)"].to_list() == pytest.approx([common] * 3)
 
 
+@pytest.mark.long
 def test_seeds_of_the_best_variant_are_compared_as_one_method(empty):
     """In the sheet *summary*, on the page, and where another one to compare with is suggested."""
     write_corpus(empty, n_items=9, difference=0.8)
@@ -225,6 +234,7 @@ def pairs_of(study, *, baseline, metric="accuracy"):
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+@pytest.mark.long
 def test_a_comparison_has_the_mean_over_all_seeds_of_a_variant(empty, metric):
     """No seed is chosen by its own validation score; those with missing folds have no part."""
     write_corpus(empty, n_items=9)
@@ -269,6 +279,7 @@ def build(input_shape, output_shape):
 """
 
 
+@pytest.mark.long
 def test_a_network_is_not_measured_against_an_estimator_that_reads_nothing(empty):
     """The baseline ``constant`` is called what it is, whatever its name, and nobody is told to use it."""
     write_corpus(empty, n_items=9, difference=0.8)
@@ -281,6 +292,7 @@ def test_a_network_is_not_measured_against_an_estimator_that_reads_nothing(empty
     assert found[1] == "Train longer (num_epochs), with another learning_rate or a smaller network."
 
 
+@pytest.mark.long
 def test_a_pilot_has_two_methods_and_no_second_seed(empty):
     write_corpus(empty, n_items=9)
     forest = {"architecture": "forest", "n_trees": 50, "max_features": ("sqrt",), "min_samples_leaf": (1,)}
