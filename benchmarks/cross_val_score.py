@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--speaker", default=r"_(s\d+)_", help="finds the speaker in a path (default: the demo's)")
     given = parser.parse_args()
     paths = sorted(path for ending in ("wav", "flac") for path in given.folder.rglob(f"*.{ending}"))
+    if not paths:
+        parser.error(f"{given.folder}: has no .wav or .flac files. Give the folder of the recordings.")
     names = [path.relative_to(given.folder).as_posix() for path in paths]
     labels, speakers = (
         [re.search(pattern, name)[1] for name in names]  # type: ignore[index]  # a path without it is an error
