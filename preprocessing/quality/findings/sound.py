@@ -1,4 +1,4 @@
-"""What is lost or added before sound is a feature: levels, sample rates and channels."""
+"""Rules about levels, sample rates and channels, by which sound is lost or distorted before features are computed."""
 
 from collections.abc import Iterator
 from math import log10
@@ -132,7 +132,7 @@ def _warn_of_upsampling(features: Features) -> Iterator[Finding]:
 
 
 def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
-    """Return the options that give another sample rate, at which windows are as long in seconds."""
+    """Return the options for another sample rate, with window and hop lengths that stay the same in seconds."""
     given: dict[str, object] = {"sample_rate_hz": rate_hz}
     if settings.features != "waveform" or settings.frontend != "none":
         lengths = {name: getattr(settings, name) for name in ("n_fft", "win_length", "hop_length")}  # samples
