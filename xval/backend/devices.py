@@ -92,7 +92,10 @@ def find_gpus() -> tuple[Gpu, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     gpus = {}
-    for index, uuid, memory_mb, driver, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
+    for row in csv.reader(listed.splitlines(), skipinitialspace=True):
+        if len(row) < 5:
+            continue  # a note, such as "No devices were found"
+        index, uuid, memory_mb, driver, *name = row
         gpus[index] = gpus[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = [key for key in gpus if key.isdigit()] if visible is None else visible.split(",")
