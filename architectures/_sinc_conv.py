@@ -15,12 +15,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 LOWEST_HZ = 50.0
-"""Lowest cut-off of a filter (Hz)."""
+"""No filter begins below (Hz)."""
 NARROWEST_HZ = 50.0
-"""Smallest bandwidth of a filter (Hz)."""
+"""No filter is narrower (Hz)."""
 _FIRST_EDGE_HZ = 30.0
 SMALLEST_RATE_HZ = 400
-"""Smallest sample rate (Hz), below which there is no band between the lowest and the highest edge."""
+"""At lower sample rates no band is left between the lowest and the highest edge (Hz)."""
 
 
 @keras.saving.register_keras_serializable(package="xval")

@@ -23,7 +23,7 @@ def write_pairs(folder: Path, index_hash: str, rows: Sequence[tuple[str, str, st
     Args:
         folder: data/<dataset>.
         index_hash: Hash of the index of the dataset. If there is no pair, a row without names records that it was searched.
-        rows: clip, item, other_clip, other_item, likeness (the cosine similarity of their fingerprints).
+        rows: clip, item, other_clip, other_item, likeness (0 to 1; for audio `preprocessing.quality.near_duplicates.likeness`).
     """
     import pandas as pd
 

@@ -117,8 +117,8 @@ def _is_unpacked(archive: Archive, folder: Path) -> bool:
     note = _note(archive, folder)
     if not archive.unpack or not note.is_file():
         return False
-    checksum, *names = read_regular(note).decode().splitlines()
-    return checksum == archive.hash.lower() and all((folder / name).exists() for name in names)
+    lines = read_regular(note).decode().splitlines()  # none if writing the note was interrupted
+    return lines[:1] == [archive.hash.lower()] and all((folder / name).exists() for name in lines[1:])
 
 
 def _check_hash(archive: Archive, path: Path) -> None:

@@ -56,7 +56,7 @@ def shared_columns(corpus: Corpus, folds: Sequence[Fold] | None = None) -> list[
 
     Args:
         corpus: The opened dataset.
-        folds: Only columns with a value in both training and test of one of these folds; None: all.
+        folds: Only columns with a value in both test and training or validation of one of these folds; None: all.
     """
     table = with_columns(corpus.index, corpus.folder)
     clips = table[~table["augmented"].astype(bool)]

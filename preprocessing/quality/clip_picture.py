@@ -36,7 +36,7 @@ def draw_clip(
         settings: Settings of the features. For ``features = waveform`` the features of the front end are drawn. Without a
             front end, and for embeddings, log-mel features are drawn for orientation.
         title: Title of the figure.
-        n_samples: Length to which the clip is padded with zeros (samples), as for `make_examples`; None: its own length.
+        n_samples: Length to which the trimmed clip is padded or cut, as for `make_examples` (samples); None: its own length.
 
     Returns:
         The figure, and the examples that are drawn in it, as `make_examples` returns them for the drawn settings.

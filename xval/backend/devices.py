@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import ClassVar
 
 from preprocessing.parallel import count_cores
@@ -82,7 +83,7 @@ def find_gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs that this process may use, in the order of their numbers.
 
     If CUDA_VISIBLE_DEVICES is set, only the GPUs that it lists count, and they are numbered from 0 in its order, as in every
-    backend.
+    backend. As in CUDA, an entry that is no GPU of this machine ends the list.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
@@ -99,7 +100,7 @@ def find_gpus() -> tuple[Gpu, ...]:
         gpus[index] = gpus[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = [key for key in gpus if key.isdigit()] if visible is None else visible.split(",")
-    return tuple(gpus[key.strip()] for key in chosen if key.strip() in gpus)
+    return tuple(gpus[key] for key in takewhile(gpus.__contains__, map(str.strip, chosen)))
 
 
 def make_slots(

@@ -34,7 +34,8 @@ ABOVE = Finding(
     _GIVE_RATE,
 )
 ABOVE_OF_EMBEDDING = Finding(
-    _WHO + "{n_chosen:has|have} {shares} of the power above {khz:g} kHz, which the rate of the embedding, {wanted} discards",
+    _WHO
+    + "{n_chosen:has|have} {shares} of the power above {khz:g} kHz, which the rate of the embedding ({wanted} Hz) discards",
     "Use features of frames instead, such as --set features=logmel --set sample_rate_hz={lowest_rate_hz}",
 )
 CANCELLED = Finding(
