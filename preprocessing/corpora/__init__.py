@@ -1,6 +1,6 @@
 """One file per corpus, found by its name: add a file here and ``xval prepare NAME`` reads that corpus.
 
-The folder corpora of a user's study (see `xval.base.config_file.find_study`) holds further ones.
+Files in the folder corpora of the user's study are used in the same way (see `xval.base.config_file.find_study`).
 
 Such a file begins with a docstring (what it is, its layout, source and licence) and has
 

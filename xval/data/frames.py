@@ -32,6 +32,8 @@ class Recording:
     """The frames of one recording.
 
     Attributes:
+        item: The item to which it belongs.
+        clip: Its name.
         first: Index of its first sample in the store.
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
         weights: float32 (n_frames,), 0 for frames on which annotators disagree, if the policy ignores them.
