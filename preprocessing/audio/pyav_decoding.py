@@ -171,7 +171,7 @@ class PyavAudio:
         if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate_hz, self.n_channels):
             raise AudioError(
                 f"{self._path}: changes from {self.n_channels} channels at {self.sample_rate_hz} Hz to "
-                f"{frame.layout.nb_channels} at {frame.sample_rate} Hz."
+                f"{frame.layout.nb_channels} at {frame.sample_rate} Hz. Convert it to wav with the program that wrote it."
             )
         decoded = _values(frame)
         values = decoded.T if frame.format.is_planar else decoded.reshape(-1, self.n_channels)

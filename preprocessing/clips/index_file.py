@@ -201,7 +201,10 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     """
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
-        raise CorpusError(f"None of the {counted(len(index), 'usable recording')} has an annotated event.")
+        raise CorpusError(
+            f"None of the {counted(len(index), 'usable recording')} has an annotated event. Check that the table of events "
+            "belongs to these recordings."
+        )
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 

@@ -48,8 +48,8 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     ) -> None:
         if keras.backend.backend() != "torch":
             raise SettingsError(
-                f"layer '{type(self).__name__}' is a torch module, which needs backend=torch; this process has loaded "
-                f"{keras.backend.backend()}"
+                f"layer '{type(self).__name__}' is a torch module, which needs backend=torch, but this process has loaded "
+                f"{keras.backend.backend()}. Set backend=torch."
             )
         import torch
 

@@ -30,7 +30,10 @@ def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Setti
         return
     if type(optimizer).apply is not keras.optimizers.Optimizer.apply:
         name = "unfreeze_every" if settings.unfreeze_every else "layer_learning_rate_decay"
-        raise SettingsError(f"{name}: optimizer '{settings.optimizer}' has its own apply(), which cannot be scaled by layer")
+        raise SettingsError(
+            f"{name}: optimizer '{settings.optimizer}' has its own apply(), which cannot be scaled by layer. Remove {name}, or "
+            "use an optimizer without its own apply()."
+        )
     mix_in(ScaledUpdates, optimizer)
 
 
