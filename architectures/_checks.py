@@ -1,6 +1,5 @@
-"""Checks of the options and input shapes of all architectures, with errors that name what is allowed.
+"""Check the options and input shapes of architectures; errors say what is allowed.
 
-In come the module name of an architecture and the values that its ``build`` received; nothing goes out, or a SettingsError.
 The underscore keeps this file out of the list of architectures.
 """
 
@@ -8,14 +7,14 @@ from xval.base.errors import SettingsError, suggestion
 
 
 def check_counts(architecture: str, **options: int | tuple[int, ...]) -> None:
-    """Refuse a count, or a tuple with a count, that is below 1.
+    """Check that counts, and all counts in tuples, are at least 1.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
         **options: Options by name, each a count or a tuple of counts (one per layer).
 
     Raises:
-        SettingsError: An option is, or holds, a number below 1.
+        SettingsError: An option is, or contains, a number below 1.
     """
     for option, received in options.items():
         counts = received if isinstance(received, tuple) else (received,)
@@ -24,11 +23,11 @@ def check_counts(architecture: str, **options: int | tuple[int, ...]) -> None:
 
 
 def check_layers(architecture: str, *, n_layers: int | None = None, **options: tuple[int, ...]) -> None:
-    """Refuse a tuple of layer sizes that is empty, has the wrong length, or holds a size below 1.
+    """Check that tuples of layer sizes have an allowed length, and sizes of at least 1.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
-        n_layers: The only length allowed; None: any from 1.
+        n_layers: The only allowed length; None: any length from 1.
         **options: Options by name, each with one size per layer.
 
     Raises:
@@ -42,12 +41,12 @@ def check_layers(architecture: str, *, n_layers: int | None = None, **options: t
 
 
 def check_dropout(architecture: str, dropout: float, option: str = "dropout") -> None:
-    """Refuse a dropout rate outside [0, 1).
+    """Check that a dropout rate is in [0, 1).
 
     Args:
         architecture: ``__name__`` of the architecture's module.
         dropout: Share of the values that are set to zero in training.
-        option: Name of the option that it is.
+        option: Name of the option.
 
     Raises:
         SettingsError: The rate is negative, 1 or more, or NaN.
@@ -57,11 +56,11 @@ def check_dropout(architecture: str, dropout: float, option: str = "dropout") ->
 
 
 def check_choice(architecture: str, choices: tuple[str, ...], **options: str) -> None:
-    """Refuse a name that is not among the choices.
+    """Check that options are among the allowed names.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
-        choices: Names allowed.
+        choices: Allowed names.
         **options: Options by name.
 
     Raises:
@@ -80,17 +79,16 @@ def check_input(
     *,
     any_length: bool = False,
 ) -> None:
-    """Refuse an input with other axes than the architecture reads, one that is too small, or one of any length.
+    """Check that examples have the axes that an architecture reads, no empty axis, and an allowed length.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
         input_shape: Shape of one example, without the batch axis.
-        axes: Names of the axes that the architecture reads, e.g. ``("frames", "bins")``; empty: any.
-        any_length: Whether the number of frames may be unknown (None), as where whole clips are tested at their own length.
+        axes: Names of the axes that the architecture reads, such as ``("frames", "bins")``; empty: any axes.
+        any_length: Whether the number of frames may be unknown (None), as for whole clips that are tested at their own length.
 
     Raises:
-        SettingsError: The number of axes differs, or an axis is too short; the message names the smallest size. Or the number
-            of frames is unknown and must not be.
+        SettingsError: The number of axes differs, an axis is empty, or the number of frames is unknown and must not be.
     """
     if not any_length and None in input_shape:
         raise SettingsError(

@@ -1,7 +1,8 @@
-"""The denoising-enhancement (DE) layer: it looks at each channel of a frame and sums the channels by how much they are worth.
+"""The denoising-enhancement (DE) layer: a sum of the channels of a frame with learned weights that depend on the frame.
 
-Source: Greco, Roberto, Saggese & Vento 2021, "DENet: a deep architecture for audio surveillance applications". One small
-network, the same for all channels, gives each channel's whole frame a score; a softmax over the channels makes weights of them.
+A small network, which all channels share, computes a score for each channel of a frame; the weights are the softmax of the
+scores over the channels. Source: Greco, Roberto, Saggese & Vento 2021, "DENet: a deep architecture for audio surveillance
+applications".
 """
 
 from typing import Any
@@ -18,10 +19,10 @@ class DenoisingEnhancement(layers.Layer):
 
     Args:
         n_filters: Filters of each convolution.
-        kernel_length: Steps that each convolution sees at once.
+        kernel_length: Kernel size of each convolution (steps).
         strides: Stride of each convolution.
         n_units: Units of each dense layer before the last.
-        **kwargs: Of every Keras layer: name, dtype.
+        **kwargs: Arguments of every Keras layer: name, dtype.
 
     Input shape: (batch, n_steps, n_channels), both known. Output shape: (batch, n_steps, 1). The weights of the channels are
     computed in float32 under every dtype policy.
@@ -45,7 +46,7 @@ class DenoisingEnhancement(layers.Layer):
         self.kernel_length = kernel_length
         self.strides = tuple(strides)
         self.n_units = tuple(n_units)
-        # Convolutions over (steps, channels) that never see two channels at once share their kernels between the channels.
+        # Kernels of width 1 over the channels: each channel is processed separately, with the same weights.
         self._convolutions = [
             layers.Conv2D(
                 filters,
@@ -61,7 +62,7 @@ class DenoisingEnhancement(layers.Layer):
         self._score = layers.Dense(1, dtype="float32")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights of the shared network."""
+        """Create the weights of the shared network."""
         _, n_steps, n_channels = input_shape
         if n_steps is None or n_channels is None:
             raise ValueError(f"the number of steps and of channels must be known. Received: input_shape={input_shape}")
@@ -80,7 +81,7 @@ class DenoisingEnhancement(layers.Layer):
             shape = dense.compute_output_shape(shape)
 
     def channel_weights(self, inputs: Any) -> Any:
-        """Return the share of each channel of each frame, a tensor, float32 (batch, n_channels), rows that sum to one."""
+        """Return the weights of the channels of each frame: a tensor, float32 (batch, n_channels), whose rows sum to 1."""
         x = ops.expand_dims(inputs, -1)
         for convolution in self._convolutions:
             x = convolution(x)
@@ -100,6 +101,6 @@ class DenoisingEnhancement(layers.Layer):
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
+        """Return the arguments with which the layer can be made again."""
         names = ("n_filters", "kernel_length", "strides", "n_units")
         return super().get_config() | {name: getattr(self, name) for name in names}

@@ -17,7 +17,7 @@ AXES = ("frames", "samples", "1")
 
 
 def check_frames(architecture: str, input_shape: tuple[int, ...], output_shape: tuple[int, ...], shortest: int) -> None:
-    """Refuse sequences of frames that an architecture cannot read or answer frame by frame.
+    """Check that an architecture can read sequences of frames and predict frame by frame.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
@@ -47,7 +47,7 @@ def check_frames(architecture: str, input_shape: tuple[int, ...], output_shape: 
 
 
 def check_filters(architecture: str, *, kernel_length: int, sample_rate_hz: int) -> None:
-    """Refuse what SincConv cannot be made of.
+    """Check that SincConv can be made with these arguments.
 
     Args:
         architecture: ``__name__`` of the architecture's module.
@@ -68,10 +68,10 @@ def check_filters(architecture: str, *, kernel_length: int, sample_rate_hz: int)
 
 
 def shortest_input(windows: Sequence[tuple[int, int]]) -> int:
-    """Return the fewest steps of which a chain of windows leaves one.
+    """Return the smallest number of steps of which at least one is left after a chain of convolutions and poolings.
 
     Args:
-        windows: (length, stride) of each convolution or pooling without padding, first one first.
+        windows: (length, stride) of each convolution or pooling without padding, in the order of the layers.
     """
     n_steps = 1
     for length, stride in reversed(windows):
@@ -80,12 +80,12 @@ def shortest_input(windows: Sequence[tuple[int, int]]) -> int:
 
 
 def merge_frames(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the frames of all sequences behind each other: (batch, frames, samples, 1) to (batch * frames, samples, 1)."""
+    """Return the frames of all sequences in one batch axis: (batch, frames, samples, 1) to (batch * frames, samples, 1)."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
 def split_frames(x: keras.KerasTensor, n_frames: int) -> keras.KerasTensor:
-    """Return the frames in their sequences, each as one vector: (batch * frames, ...) to (batch, frames, n_values)."""
+    """Return the frames in their sequences again, one vector each: (batch * frames, ...) to (batch, frames, n_values)."""
     n_values = 1
     for size in x.shape[1:]:
         n_values *= size

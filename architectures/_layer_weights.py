@@ -1,10 +1,10 @@
-"""Learned weights for the layers of a pretrained encoder, as a Keras model in front of the network.
+"""A weighted sum of the layers of a pretrained encoder with learned weights, as a Keras model before the network.
 
-The stored embeddings hold all layers next to each other. The model consists only of Keras's own layers and is saved inside the
-whole model.
+The stored embeddings have the values of all layers concatenated. The model consists only of Keras's own layers and is saved as
+a part of the whole model.
 
-Source: Peters et al. 2018, "Deep contextualized word representations" (the weighting); Yang et al. 2021, "SUPERB" (of speech
-models).
+Sources: Peters et al. 2018, "Deep contextualized word representations" (the weighted sum); Yang et al. 2021, "SUPERB" (for
+speech models).
 """
 
 import keras
@@ -12,17 +12,20 @@ from keras import ops
 
 
 def weigh_layers(shape: tuple[int | None, ...], n_layers: int) -> keras.Model:
-    """Return a model that adds up the layers of an embedding, each times its weight.
+    """Return a model that computes the weighted sum of the layers of an embedding.
+
+    The weights are the softmax of ``n_layers`` learned numbers, and equal at first.
 
     Args:
-        shape: Of an example: (n_frames, n_layers * n_values), or (n_layers * n_values,); None: frames of any number.
-        n_layers: Their number. Its weights are the softmax of ``n_layers`` numbers that are learned; all are equal at first.
+        shape: Shape of an example: (n_frames, n_layers * n_values), with n_frames None for any number, or (n_layers *
+            n_values,).
+        n_layers: Number of layers.
 
     Returns:
         A model from float32 (batch, *shape) to float32 (batch, n_frames, n_values) or (batch, n_values).
     """
     inputs = keras.Input(shape, name="layers")
-    # A kernel that is always multiplied by 1: the one variable that a chain of Keras's own layers can learn by itself.
+    # A Dense layer on a constant 1, because Keras has no layer that consists only of a variable.
     ones = ops.ones_like((inputs[:, 0] if len(shape) > 1 else inputs)[:, :1])
     logits = keras.layers.Dense(n_layers, use_bias=False, kernel_initializer="zeros", dtype="float32", name="logits")(ones)
     weights = keras.layers.Softmax(dtype="float32", name="weights")(logits)

@@ -1,8 +1,8 @@
-"""Clips of any length in one batch: where they end, and one vector of the frames of each.
+"""Functions for clips of different lengths in one batch: find their ends, and pool the frames of each to one vector.
 
-Behind the end of a clip stands NaN, which no clip has (``padding = masked``), so that one array also says how long its
-clips are: in a batch, a saved model, an export. A network that reads it names ``defaults = {"padding": "masked"}`` in its
-file and begins with `split_padding`.
+NaN follows the end of a clip (``padding = masked``); no clip itself has NaN. Therefore the array alone shows the lengths of its
+clips, also in a saved or exported model. An architecture that reads such arrays has ``defaults = {"padding": "masked"}`` in its
+file, and begins with `split_padding`.
 
 Sources: Okabe et al. 2018, "Attentive statistics pooling for deep speaker embedding" (attention); Snyder et al. 2018,
 "X-vectors: robust DNN embeddings for speaker recognition" (mean and standard deviation).
@@ -19,10 +19,10 @@ _SMALLEST_VARIANCE = 1e-6
 
 
 def split_padding(inputs: Any) -> tuple[Any, Any]:
-    """Return what clips are made of, with 0 behind their ends, and where that is not behind the end.
+    """Return the inputs with 0 instead of NaN after the ends of clips, and which frames are inside their clips.
 
     Args:
-        inputs: float32 (batch, n_frames, ...); NaN from some frame on.
+        inputs: float32 (batch, n_frames, ...), with NaN after the end of each clip.
 
     Returns:
         float32 in the shape of the inputs, and bool (batch, n_frames).
@@ -35,7 +35,7 @@ def split_padding(inputs: Any) -> tuple[Any, Any]:
 
 
 def cut_behind(frames: Any, is_frame: Any) -> Any:
-    """Return frames (batch, n_frames, ...) with 0 behind the ends of clips, as convolutions pad them at the end of a batch."""
+    """Return frames (batch, n_frames, ...) with 0 after the ends of clips, which equals the padding of a convolution."""
     counts = ops.cast(is_frame, frames.dtype)
     for _ in frames.shape[2:]:
         counts = ops.expand_dims(counts, -1)
@@ -43,16 +43,16 @@ def cut_behind(frames: Any, is_frame: Any) -> Any:
 
 
 def pool_frames(frames: Any, is_frame: Any, pooling: str) -> Any:
-    """Return a vector for each clip.
+    """Pool the frames of each clip to one vector.
 
     Args:
         frames: float32 (batch, n_frames, n_values).
-        is_frame: bool (batch, n_frames): whether a frame counts.
-        pooling: mean; attentive: a mean with weights that are learned of each frame; statistics: mean and standard deviation;
-            attentive_statistics: both, with learned weights.
+        is_frame: bool (batch, n_frames), whether a frame is inside its clip.
+        pooling: mean; attentive: a weighted mean, whose weights a small network computes from each frame; statistics: mean and
+            standard deviation; attentive_statistics: both, with such weights.
 
     Returns:
-        float32 (batch, n_values), of statistics (batch, 2 * n_values).
+        float32 (batch, n_values); for statistics (batch, 2 * n_values).
     """
     if pooling.startswith("attentive"):
         hidden = keras.layers.Dense(_ATTENTION_UNITS, activation="tanh", name="attention_hidden")(frames)
@@ -69,7 +69,7 @@ def pool_frames(frames: Any, is_frame: Any, pooling: str) -> Any:
 
 
 def self_attention(frames: Any, is_frame: Any, n_heads: int, dropout: float) -> Any:
-    """Return frames, to each of which is added what the frames of its clip have to do with it (Vaswani et al. 2017)."""
+    """Return frames after self-attention over the frames of their clip, with a residual connection (Vaswani et al. 2017)."""
     n_values = frames.shape[-1]
     attention = keras.layers.MultiHeadAttention(n_heads, max(1, n_values // n_heads), dropout=dropout)
     normalised = keras.layers.LayerNormalization()(frames)

@@ -1,7 +1,7 @@
-"""SincConv, a convolution over a waveform whose filters are band-passes with two learned numbers each, their cut-offs.
+"""SincConv, a convolution over a waveform whose filters are band-pass filters with two learned cut-off frequencies each.
 
-Source: Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". A filter is the difference of two
-low-passes, windowed by Hamming, and divided so that its middle tap is 1 (gain about sample rate / twice the bandwidth).
+A filter is the difference of two low-pass filters with a Hamming window, scaled so that its middle tap is 1 (gain about sample
+rate / twice the bandwidth). Source: Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet".
 
 Input (batch, n_samples, 1), output (batch, n_steps, n_filters).
 """
@@ -25,22 +25,22 @@ SMALLEST_RATE_HZ = 400
 
 @keras.saving.register_keras_serializable(package="xval")
 class SincConv(keras.layers.Layer):
-    """Band-pass filters with learned cut-offs, low = 50 + |p1| and high = low + 50 + |p2| (Hz), held within 50..rate / 2.
+    """Band-pass filters with learned cut-offs, low = 50 + |p1| and high = low + 50 + |p2| (Hz), limited to 50..rate / 2.
 
-    The weights p1 and p2 are in kHz: with a usual learning rate of 0.001 a step of Adam then moves a cut-off by about 1 Hz. In
-    Hz it would stand still, in parts of the sample rate it would leap by the width of a low filter. They begin at the edges of
-    n_filters bands of equal width in mel between 30 Hz and rate / 2 - 100 Hz. A cut-off that has reached rate / 2 gets no
-    gradient any more.
+    The weights p1 and p2 are in kHz, so that with a usual learning rate of 0.001 a step of Adam changes a cut-off by about 1
+    Hz. In Hz it would hardly change, and as a share of the sample rate it would jump by the width of a low filter. The initial
+    values are the edges of n_filters bands of equal width in mel between 30 Hz and rate / 2 - 100 Hz. A cut-off that has
+    reached rate / 2 has no gradient any more.
 
     Args:
         n_filters: Number of filters.
-        kernel_length: Taps of each, odd.
-        sample_rate_hz: Of the samples (Hz), 400 or more.
+        kernel_length: Taps of each filter, odd.
+        sample_rate_hz: Sample rate (Hz), 400 or more.
         padding: `valid` (n_samples - kernel_length + 1 steps) or `same` (n_samples steps, zeros beyond the ends).
-        **kwargs: Of every Keras layer: name, dtype.
+        **kwargs: Arguments of every Keras layer: name, dtype.
 
-    Input shape: (batch, n_samples, 1). Output shape: (batch, n_steps, n_filters), in the compute dtype; the filters are
-    computed in float32 whatever it is.
+    Input shape: (batch, n_samples, 1). Output shape: (batch, n_steps, n_filters), in the compute dtype; the filters are always
+    computed in float32.
 
     Raises:
         ValueError: An argument is out of its range, or the input has more than one channel.
@@ -78,7 +78,7 @@ class SincConv(keras.layers.Layer):
         self._window = window.astype(np.float32)[:, np.newaxis]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:  # noqa: ARG002 - Keras's signature
-        """Make the two weights of each filter (kHz); mixed precision leaves them in float32."""
+        """Create the two weights of each filter (kHz), in float32 also with mixed precision."""
         edges_khz = mel_edges_hz(self.n_filters, self.sample_rate_hz) / 1000
         starts = {"low": edges_khz[:-1], "band": np.diff(edges_khz)}
         self._low, self._band = (
@@ -93,21 +93,21 @@ class SincConv(keras.layers.Layer):
         )
 
     def cutoffs_hz(self) -> tuple[Any, Any]:
-        """Return where each filter begins and ends (Hz), two tensors, float32 (n_filters,)."""
+        """Return the lower and the upper cut-off of each filter (Hz): two tensors, float32 (n_filters,)."""
         half_rate_hz = self.sample_rate_hz / 2
         low = ops.minimum(LOWEST_HZ + 1000 * ops.abs(self._low), half_rate_hz - NARROWEST_HZ)
         high = ops.minimum(low + NARROWEST_HZ + 1000 * ops.abs(self._band), half_rate_hz)
         return low, high
 
     def filters(self) -> Any:
-        """Return the taps of the filters, a tensor, float32 (kernel_length, n_filters); the middle ones are 1."""
+        """Return the taps of the filters: a tensor, float32 (kernel_length, n_filters), whose middle row is 1."""
         low, high = self.cutoffs_hz()
         angles, window = ops.convert_to_tensor(self._angles_per_hz), ops.convert_to_tensor(self._window)
         right = (ops.sin(high * angles) - ops.sin(low * angles)) / (angles * (high - low)) * window
         return ops.concatenate([ops.flip(right, axis=0), ops.ones((1, self.n_filters), "float32"), right])
 
     def call(self, inputs: Any) -> Any:
-        """Return the samples in each band."""
+        """Return the filtered samples, with a channel for each filter."""
         kernel = ops.expand_dims(ops.cast(self.filters(), self.compute_dtype), 1)
         return ops.conv(inputs, kernel, padding=self.padding, data_format="channels_last")
 
@@ -119,16 +119,16 @@ class SincConv(keras.layers.Layer):
         return batch, n_samples, self.n_filters
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
+        """Return the arguments with which the layer can be made again."""
         names = ("n_filters", "kernel_length", "sample_rate_hz", "padding")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 def mel_edges_hz(n_filters: int, sample_rate_hz: int) -> NDArray[np.float64]:
-    """Return edges at equal distances in mel between 30 Hz and half the sample rate less 100 Hz.
+    """Return the edges of bands of equal width in mel between 30 Hz and half the sample rate minus 100 Hz.
 
     Args:
-        n_filters: Number of bands between them.
+        n_filters: Number of bands.
         sample_rate_hz: Sample rate (Hz).
 
     Returns:

@@ -1,8 +1,8 @@
 """A pretrained transformer of Hugging Face transformers as a Keras layer, on the torch backend.
 
-Clips that are shorter than the longest of their batch end in NaN; the layer returns the frames and which of them are valid. The
-saved model holds settings and weights of the transformer, so that loading it needs no other file and no code except the package
-transformers.
+Clips that are shorter than the longest one of their batch are padded with NaN; the layer returns the frames and which of them
+are valid. The saved model has the settings and weights of the transformer, so that loading it needs only the package
+transformers, and no other file or code.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from xval.base.errors import SettingsError
 
 @keras.saving.register_keras_serializable(package="xval")
 class TransformerEncoder(TorchModule):
-    """A transformer whose weights are variables of Keras, in blocks: its convolutions, their projection, its own blocks.
+    """A transformer whose weights are Keras variables, in blocks: its convolutions, their projection, its transformer blocks.
 
     Input: float32 (batch, n_samples, 1). Output: float32 (batch, n_frames, n_layers * n_values), and bool (batch, n_frames).
 
     Args:
-        model: Settings of the model, as of `transformer_frames.settings_of`.
-        extractor: Settings of its feature extractor.
-        is_weighted: Whether all layers are given side by side; else the last one.
+        model: Settings of the model, as `transformer_frames.settings_of` returns them.
+        extractor: Settings of its feature extractor, from the same function.
+        is_weighted: Whether the outputs of all layers are concatenated; otherwise only the last layer is returned.
         gradient_checkpointing: Whether training computes the inside of each block twice instead of keeping it in memory.
-        compute_dtype: Of the products of matrices and convolutions; weights and frames are float32 whatever it is.
-        **keywords: Of every `TorchModule`.
+        compute_dtype: Dtype of matrix products and convolutions; weights and frames are always float32.
+        **keywords: Arguments of every `TorchModule`.
     """
 
     def make_module(
@@ -46,18 +46,18 @@ class TransformerEncoder(TorchModule):
         frames = make_frames(model, extractor)
         if gradient_checkpointing:
             enable = getattr(frames.model, "activation_checkpointing_enable", frames.model.gradient_checkpointing_enable)
-            enable({"use_reentrant": False})  # the second is its name of before
+            enable({"use_reentrant": False})  # older versions of transformers have only the second name
         self.layer_numbers = tuple(range(frames.n_layers)) if is_weighted else (frames.n_layers - 1,)
         self.autocast_dtype = compute_dtype
         return frames
 
     def split_module(self, module: Any) -> Sequence[Sequence[Any]]:
-        """Return convolutions and blocks."""
+        """Return the convolutions and the transformer blocks of the module."""
         blocks: Sequence[Sequence[Any]] = module.blocks()
         return blocks
 
     def call(self, inputs: Any, training: bool | None = None) -> tuple[Any, Any]:
-        """Return frames, and which of them lie in their clips."""
+        """Return the frames, and which of them are inside their clips."""
         import torch
 
         self.set_training(is_training=bool(training))
@@ -72,17 +72,23 @@ class TransformerEncoder(TorchModule):
         return hidden.transpose(1, 2).flatten(2), is_frame
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> tuple[Any, Any]:  # noqa: ARG002 - as Keras calls it
-        """Return shapes and types; the number of frames is open."""
+        """Return the shapes and dtypes of the outputs; the number of frames is unknown."""
         n_values = len(self.layer_numbers) * self.module.n_values
         frames = keras.KerasTensor((inputs.shape[0], None, n_values), dtype="float32")
         return frames, keras.KerasTensor((inputs.shape[0], None), dtype="bool")
 
 
 def pretrained_layer(name: str, *, setting: str, is_weighted: bool, gradient_checkpointing: bool) -> TransformerEncoder:
-    """Return the layer with the weights of a folder, or of a model in the cache of the hub.
+    """Return the layer with the weights of a folder, or of a model in the cache of the Hugging Face hub.
+
+    Args:
+        name: The folder, or the name of the model.
+        setting: The setting that names it, for errors.
+        is_weighted: Whether the layer returns all layers of the transformer.
+        gradient_checkpointing: Whether training computes the inside of each block twice to save memory.
 
     Raises:
-        SettingsError: There is no such model, or no frames come from it; ``setting`` is what names it.
+        SettingsError: There is no such model, or it is of a kind that cannot be trained with padded clips.
     """
     from preprocessing.embeddings.transformer_frames import CLAP, UNMASKED, settings_of
 

@@ -1,15 +1,15 @@
 """The building blocks of VGG networks for speaker identification: convolutions, pooling, layers over all bins and frames.
 
-Source: VGG-M (Chatfield et al. 2014, "Return of the devil in the details"), as VGGVox cut it to fit spectrograms (Nagrani,
-Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset"). A window (a kernel or a pooling) that is
-longer than the map before it is cut to the map, so that a network can be built for any size of input; from 65 frames and 97
-bins on (33 x 33 with two convolutions) none is cut. Where the number of frames is unknown, no window is cut over the frames.
+A window (a kernel or a pooling) that is longer than the map before it is cut to the size of the map, so that a network can be
+built for any size of input; from 65 frames and 97 bins on (33 x 33 with two convolutions) none is cut. If the number of frames
+is unknown, no window is cut along the frames. Source: VGG-M (Chatfield et al. 2014, "Return of the devil in the details"), as
+adapted to spectrograms in VGGVox (Nagrani, Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset").
 
-Dropout between normalisation and ReLU, as in the original system (0.5), makes maps vary more in training than in testing, and
-the next normalisation has learned the former (Li et al. 2019, "Understanding the disharmony between dropout and batch
-normalization by variance shift"). Measured here: who of six speakers said a digit, unseen takes, 64 frames x 129 bins, 1200
-training clips, 10 epochs, 24 and 64 filters: accuracy 0.99, 0.95, 0.50, 0.17 (chance) of vgg_net with dropout 0, 0.1, 0.2,
-0.5, and 0.70, 0.95, 0.91, 0.31 of vgg_ultramini.
+Dropout between normalisation and ReLU, as in the original system (0.5), makes the variance of maps larger in training than in
+testing, but the next normalisation has learned that of training (Li et al. 2019, "Understanding the disharmony between dropout
+and batch normalization by variance shift"). Measured with six speakers to identify by unseen takes of digits (64 frames x 129
+bins, 1200 training clips, 10 epochs, 24 and 64 filters): with dropout 0, 0.1, 0.2 and 0.5, vgg_net has the accuracy 0.99, 0.95,
+0.50 and 0.17 (chance), vgg_ultramini 0.70, 0.95, 0.91 and 0.31.
 """
 
 from typing import Literal
@@ -39,8 +39,8 @@ def build_two_convolutions(
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of the first and of the second convolution.
         dropout: Share of the values set to zero in training, 0 to below 1.
-        over_frames: What makes one value of the frames of a channel: a dense layer that the channels share, or the average or
-            the maximum.
+        over_frames: How the frames of a channel become one value: by a dense layer that all channels share, or by the average
+            or the maximum.
 
     Returns:
         Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, output_shape[-1]), linear.
@@ -70,12 +70,12 @@ def build_two_convolutions(
 
 
 def convolve_five_times(x: keras.KerasTensor, n_filters: tuple[int, ...], dropout: float) -> keras.KerasTensor:
-    """Return the maps of VGG-M's five convolutions and their max-pooling: about 1/36 of the frames, 1/54 of the bins.
+    """Return the maps after the five convolutions of VGG-M and their max-pooling: about 1/36 of the frames, 1/54 of the bins.
 
     Args:
-        x: Maps (frames, bins, channels).
+        x: Maps (batch, frames, bins, channels).
         n_filters: Filters of each convolution, five numbers.
-        dropout: Share of the values after each convolution set to zero in training.
+        dropout: Share of the values after each convolution that are set to zero in training, 0 to below 1.
     """
     x = convolve(x, n_filters[0], 7, strides=2, dropout=dropout)
     x = pool(x, (3, 3), (2, 2))
@@ -89,21 +89,21 @@ def convolve_five_times(x: keras.KerasTensor, n_filters: tuple[int, ...], dropou
 def convolve(
     x: keras.KerasTensor, n_filters: int, kernel_size: int, *, strides: int = 1, dropout: float = 0.0
 ) -> keras.KerasTensor:
-    """Return one zero on all sides of the maps, convolution, batch normalisation, dropout and ReLU, in this order."""
+    """Return maps after zero padding by one on all sides, convolution, batch normalisation, dropout and ReLU."""
     x = layers.ZeroPadding2D(1)(x)
     x = layers.Conv2D(n_filters, _cut((kernel_size, kernel_size), x), strides=strides)(x)
     return layers.ReLU()(normalize(x, dropout))
 
 
 def join_bins(x: keras.KerasTensor, n_units: int, dropout: float) -> keras.KerasTensor:
-    """Return what a convolution over all bins makes of each frame: (frames, bins, channels) to (frames, n_units)."""
+    """Return frames after a convolution over all bins: (batch, frames, bins, channels) to (batch, frames, n_units)."""
     x = layers.Conv2D(n_units, (1, x.shape[2]), name="fc6")(x)
     x = layers.Reshape((-1, n_units))(x)
     return layers.ReLU()(normalize(x, dropout))
 
 
 def weigh_frames(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return one value per channel from a dense layer over the frames that all channels share: (frames, n) to (n,)."""
+    """Return one value per channel by a dense layer over frames that all channels share: (batch, frames, n) to (batch, n)."""
     n_channels = x.shape[2]
     x = layers.Permute((2, 1))(x)
     x = layers.Dense(1, name="over_frames")(x)
@@ -111,17 +111,17 @@ def weigh_frames(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def pool(x: keras.KerasTensor, size: tuple[int, int], strides: tuple[int, int]) -> keras.KerasTensor:
-    """Return the maxima of windows (frames, bins) of the maps."""
+    """Return maps after max-pooling with windows (frames, bins)."""
     return layers.MaxPooling2D(_cut(size, x), strides=strides)(x)
 
 
 def normalize(x: keras.KerasTensor, dropout: float) -> keras.KerasTensor:
-    """Return batch normalisation and dropout."""
+    """Return values after batch normalisation and dropout."""
     x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.Dropout(dropout)(x)
 
 
 def _cut(window: tuple[int, int], x: keras.KerasTensor) -> tuple[int, int]:
-    """Return a window (frames, bins) that is nowhere longer than the maps."""
+    """Return a window (frames, bins), cut to the size of the maps."""
     n_frames, n_bins = x.shape[1:3]
     return window[0] if n_frames is None else min(window[0], n_frames), min(window[1], n_bins)

@@ -33,7 +33,7 @@ def build(
         input_shape: (frames, bins, channels); frames may be None unless pooling is none.
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of each block.
-        pooling: What the last maps are averaged over; none: they are flattened as they are.
+        pooling: The axes over which the last maps are averaged; none: they are flattened without averaging.
         dropout: Share of the values before the last layer set to zero in training, 0 to below 1.
 
     Returns:

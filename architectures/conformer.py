@@ -40,7 +40,7 @@ def build(
         n_units: Values of a frame in the network; the feed-forward parts have twice as many.
         n_blocks: Number of blocks.
         n_heads: Heads of the self-attention.
-        kernel_frames: Frames that a convolution sees.
+        kernel_frames: Kernel size of the convolutions (frames).
         dropout: Share of the values set to zero in training, in each part, 0 to below 1.
 
     Returns:

@@ -36,8 +36,8 @@ def build(
         input_shape: (frames, bins, channels); frames may be None.
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of each block; the first convolution has those of the first block.
-        rho: How many convolutions of the blocks, of two each, are 3x3; the receptive field grows with it.
-        pooling: What the last maps are averaged over.
+        rho: Number of 3x3 convolutions in the blocks, which have two convolutions each; it sets the receptive field.
+        pooling: The axes over which the last maps are averaged.
         dropout: Share of the values before the last layer set to zero in training, 0 to below 1.
 
     Returns:

@@ -32,13 +32,13 @@ def build(
     """Build the network for one size of input.
 
     Args:
-        input_shape: (frames, bins, channels); frames may be None where clips are labelled.
-        output_shape: (n_outputs,), the number of classes, or of values to predict; or (n_labelled_frames, n_classes), where the
-            frames of the input are a multiple of those that have labels.
+        input_shape: (frames, bins, channels); frames may be None if clips have labels.
+        output_shape: (n_outputs,), the number of classes, or of values to predict; or (n_labelled_frames, n_classes), and then
+            frames has to be a multiple of n_labelled_frames.
         n_filters: Filters of each convolution block.
         n_units: Units of the GRU, in each direction.
         bidirectional: Whether the GRU also runs backwards; its outputs are then twice as many.
-        pool_frames: Whether the blocks halve the number of frames as they halve the number of bins; only of clips.
+        pool_frames: Whether the blocks halve the number of frames, too, and not only the bins; only if clips have labels.
         dropout: Share of the values set to zero in training, after each block and after the GRU, 0 to below 1.
 
     Returns:
@@ -46,7 +46,7 @@ def build(
 
     Raises:
         SettingsError: An option is out of its range, or the input has other axes.
-        ValueError: The frames of the input are no multiple of those that have labels.
+        ValueError: The number of frames is not a multiple of n_labelled_frames.
     """
     by_frame = len(output_shape) > 1
     check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=not by_frame)

@@ -35,9 +35,9 @@ def build(
 
     Args:
         input_shape: (frames, bins, channels).
-        output_shape: The same.
-        n_filters: Filters of the encoder's convolutions but the last; the decoder has them in reverse.
-        representation_channels: Channels of the code; with f frames and b bins it has about f b / 256 values in each.
+        output_shape: The same shape.
+        n_filters: Filters of the encoder's convolutions except the last; the decoder has them in reverse order.
+        representation_channels: Channels of the code; with f frames and b bins, each has about f b / 256 values.
 
     Returns:
         Model from float32 (n_examples, frames, bins, channels) to float32 of the same shape, linear.
@@ -77,7 +77,7 @@ def _activate(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _enlarge(x: keras.KerasTensor, size: tuple[int, int]) -> keras.KerasTensor:
-    """Return the maps twice as large, each value repeated, less what is beyond the size (frames, bins)."""
+    """Return the maps enlarged by repeating each value in both directions, and cropped to a size (frames, bins)."""
     x = layers.UpSampling2D(2)(x)
     n_frames, n_bins = x.shape[1:3]
     return layers.Cropping2D(((0, n_frames - size[0]), (0, n_bins - size[1])))(x)

@@ -47,9 +47,9 @@ def build(
     Args:
         input_shape: (n_frames, samples_per_frame, 1).
         output_shape: (n_frames, n_classes).
-        n_filters: Band-pass filters.
-        kernel_length: Taps of each, odd.
-        before_pooling: Whether the denoising-enhancement layer follows the filters directly; else the first dropout.
+        n_filters: Number of band-pass filters.
+        kernel_length: Taps of each filter, odd.
+        before_pooling: Whether the denoising-enhancement layer follows the filters directly; else it follows the first dropout.
         n_enhancement_filters: Filters of each convolution of the denoising-enhancement layer.
         n_enhancement_units: Units of each dense layer in it.
         n_conv_filters: Filters of each convolution after it.
@@ -57,7 +57,7 @@ def build(
         n_units: Units of each dense layer over the GRU.
         dropout: Share set to zero in training, 0 to below 1: of the channels of each frame after each pooling, of the inputs of
             the GRU, and of the values after each dense layer.
-        sample_rate_hz: Of the samples (Hz); the engine gives the feature setting of this name.
+        sample_rate_hz: Sample rate (Hz); xval passes the feature setting of this name.
 
     Returns:
         Model from float32 (n_examples, n_frames, samples_per_frame, 1) to float32 (n_examples, n_frames, n_classes), linear.
@@ -100,7 +100,7 @@ def build(
 
 
 def _shortest_frame(n_convolutions: int, *, before_pooling: bool) -> int:
-    """Return the fewest samples in a frame: for the convolutions, and for those of the denoising-enhancement layer."""
+    """Return the smallest number of samples in a frame that both the convolutions and the enhancement layer can read."""
     pool = (_POOL, _POOL)
     blocks = shortest_input([pool, *[(_CONVOLUTION_LENGTH, 1), pool] * n_convolutions])
     within = [(_ENHANCEMENT_KERNEL_LENGTH, stride) for stride in _ENHANCEMENT_STRIDES]

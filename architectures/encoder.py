@@ -41,20 +41,20 @@ def build(
     """Build the network.
 
     Args:
-        input_shape: (n_samples, 1), the first None for clips of any length; NaN follows the end of a clip.
+        input_shape: (n_samples, 1), with n_samples None for clips of any length; NaN follows the end of a clip.
         output_shape: (n_outputs,).
-        layers: last, or weighted: the sum of all, with weights that are learned.
-        pooling: Of the frames of a clip.
+        layers: last: the last layer of the transformer; weighted: a sum of all layers with learned weights.
+        pooling: How the frames of a clip are pooled.
         dropout: Share of the pooled values that are set to zero in training, 0 to below 1.
-        gradient_checkpointing: Keep less in memory in training, and compute it twice.
-        encoder: A preset, or transformers:FOLDER; the engine gives the setting of this name.
-        sample_rate_hz: Of the samples (Hz); given by the engine in the same way.
+        gradient_checkpointing: Whether training needs less memory, because it computes the inside of each block twice.
+        encoder: A preset, or transformers:FOLDER; xval passes the setting of this name.
+        sample_rate_hz: Sample rate (Hz); xval passes the feature setting of this name.
 
     Returns:
         Model from float32 (n_examples, *input_shape) to float32 (n_examples, n_outputs), linear.
 
     Raises:
-        SettingsError: There is no such encoder, it wants another rate, or an option is out of its range.
+        SettingsError: There is no such encoder, it reads another sample rate, or an option is out of its range.
     """
     check_choice(__name__, ("last", "weighted"), layers=layers)
     check_choice(__name__, POOLINGS, pooling=pooling)

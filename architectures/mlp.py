@@ -28,7 +28,7 @@ def build(
     Args:
         input_shape: Shape of one example, any number of axes.
         output_shape: Last entry: number of classes, or of values to predict.
-        n_units: Units of each hidden layer; empty: none, a linear model.
+        n_units: Units of each hidden layer; empty: no hidden layers, which is a linear model.
         dropout: Share of the hidden values set to zero in training, 0 to below 1.
 
     Returns:

@@ -46,12 +46,12 @@ def build(
     Args:
         input_shape: (n_frames, samples_per_frame, 1), or (samples, 1).
         output_shape: (n_frames, n_classes), or (n_classes,).
-        n_filters: Band-pass filters.
-        kernel_length: Taps of each, odd.
+        n_filters: Number of band-pass filters.
+        kernel_length: Taps of each filter, odd.
         n_conv_filters: Filters of each convolution after them.
         n_units: Units of each dense layer.
         dropout: Share of the values after each dense layer set to zero in training, 0 to below 1.
-        sample_rate_hz: Of the samples (Hz); the engine gives the feature setting of this name.
+        sample_rate_hz: Sample rate (Hz); xval passes the feature setting of this name.
 
     Returns:
         Model from float32 (n_examples, *input_shape) to float32 (n_examples, *output_shape), linear.

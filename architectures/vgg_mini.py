@@ -30,8 +30,8 @@ def build(
         input_shape: (frames, bins, channels).
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of the first and of the second convolution.
-        dropout: Share of the values set to zero in training, 0 to below 1. The default is the original's; a small corpus
-            wants less.
+        dropout: Share of the values set to zero in training, 0 to below 1. The default is the original's; use less for a small
+            dataset.
 
     Returns:
         Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, output_shape[-1]), linear.

@@ -34,8 +34,8 @@ def build(
         output_shape: Last entry: number of classes, or of values to predict.
         n_filters: Filters of each of the five convolutions.
         n_units: Filters of fc6, and units of fc7.
-        dropout: Share of the values after each batch normalisation set to zero in training, 0 to below 1. The default is not
-            the original's 0.5, with which a small corpus stayed at chance; _vgg.py has the numbers.
+        dropout: Share of the values after each batch normalisation set to zero in training, 0 to below 1. The original has
+            0.5, with which a small dataset stayed at chance (see _vgg.py).
 
     Returns:
         Model from float32 (n_examples, frames, bins, channels) to float32 (n_examples, output_shape[-1]), linear.

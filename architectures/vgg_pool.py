@@ -31,7 +31,7 @@ def build(
     Args:
         input_shape: (frames, bins, channels); frames may be None.
         output_shape: Last entry: number of classes, or of values to predict.
-        pooling: What is taken of each channel over the frames.
+        pooling: How the frames of each channel become one value.
         n_filters: Filters of the first and of the second convolution.
         dropout: Share of the values set to zero in training, 0 to below 1; the original's is 0.5 (see _vgg.py).
 

@@ -10,12 +10,12 @@ from augmentation.seeding import make_generator
 from augmentation.transforms import Parameters, Samples, find_transform
 
 PEAK = 0.99
-"""What files are normalised to, of full scale."""
+"""Peak to which files are normalised; full scale is 1."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One transform of a copy."""
+    """One transform of a copy, with its parameters."""
 
     name: str
     parameters: Parameters
@@ -24,15 +24,15 @@ class Step:
 def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: int, sample_rate_hz: int) -> tuple[Step, ...]:
     """Draw the transforms of one copy: a random subset in random order.
 
-    Every transform draws from its own generator, so that another range or probability of one changes no other. Where fewer
-    than min_transforms are drawn, those that came nearest to it are used as well.
+    Every transform draws from its own generator, so that a change of the range or probability of one transform does not affect
+    the others. If fewer than min_transforms are drawn, the transforms that came closest to being drawn are used as well.
 
     Args:
         settings: Probabilities and ranges.
-        seed: Of the run.
-        path: The source, relative to the input folder, posix.
+        seed: Seed of the run.
+        path: Path of the source, relative to the input folder, posix.
         copy: Number of the copy, from 1.
-        sample_rate_hz: Rate of the source.
+        sample_rate_hz: Sample rate of the source (Hz).
 
     Returns:
         The steps, in the order of their use.
@@ -52,16 +52,16 @@ def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: in
 
 
 def apply_steps(samples: Samples, sample_rate_hz: int, steps: Iterable[Step]) -> Samples:
-    """Return what the steps make of samples.
+    """Return samples after all steps.
 
     Args:
         samples: float32 (n_samples,), mono, full scale is -1 to 1.
-        sample_rate_hz: Their rate.
-        steps: As `draw_steps` gives them.
+        sample_rate_hz: Sample rate (Hz).
+        steps: The steps from `draw_steps`.
 
     Returns:
-        float32 (n_samples,), another number of them after a time stretch. Every step leaves the peak as it was, except a
-        transform that says it changes the level.
+        float32 (n_samples,), with another number of samples after a time stretch. The peak stays the same, except after a
+        transform that changes the level.
     """
     for step in steps:
         transform = find_transform(step.name)
@@ -71,11 +71,11 @@ def apply_steps(samples: Samples, sample_rate_hz: int, steps: Iterable[Step]) ->
 
 
 def peak_of(samples: Samples) -> float:
-    """Return the largest magnitude among the samples."""
+    """Return the largest absolute value of samples; 0 for no samples."""
     return float(np.abs(samples).max(initial=0.0))
 
 
 def scale_to_peak(samples: Samples, peak: float) -> Samples:
-    """Return the samples with this peak; silence stays silence."""
+    """Return samples scaled to this peak; silence stays silence."""
     own_peak = peak_of(samples)
     return samples * np.float32(peak / own_peak) if own_peak else samples

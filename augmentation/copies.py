@@ -21,7 +21,7 @@ from preprocessing.clips.listing import copy_name
 from preprocessing.clips.output_folder import read_size, write_wav
 from xval.base.errors import AudioError
 
-# Below some 34 Hz the stretcher's step has no sample, and it never ends.
+# Below some 34 Hz a step of the time stretcher has no samples, and it would never end.
 _LOWEST_RATE_HZ = 100
 
 
@@ -34,6 +34,7 @@ class CopyTask:
         files: Its unchanged copy and its augmented ones, as `output_paths` gives them.
         input_folder: The folder of the source.
         output_folder: The folder for its copies.
+        seed: Seed of the run.
         settings: The augmentation settings.
         recordings: The recordings that are mixed into copies, by audio hash.
     """

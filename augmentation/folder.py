@@ -26,7 +26,7 @@ from xval.base.errors import CorpusError, counted, verb_of
 
 FORMAT_VERSION = 2
 
-# A source takes tens of milliseconds, for its copies; other processes are soon worth their start.
+# The copies of a source take tens of milliseconds, so other processes are worth their start for few sources.
 _SMALLEST_PARALLEL = 20
 
 

@@ -97,7 +97,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         with progress_bar(console, "Checking events", "events") as progress:
             events, faults = _check_events(events, backgrounds, wanted, progress)
         mixtures = _plan(events, backgrounds, wanted, console)
-        # Of what a mixture is made, the settings say.
+        # Without stamps, because the settings determine the content of a mixture.
         folder.begin({mixture.path: SourceFile((), (mixture.path,)) for mixture in mixtures}, lists=(ANNOTATION_NAME,))
         make = partial(
             make_mixture,
@@ -176,16 +176,16 @@ def _check_events(
     described = list(map_in_processes(describe_segment, tasks, n_processes=wanted.n_processes, progress=progress))
     by_hash = {facts.audio_hash: path for path, facts in backgrounds.items()}
     faults: list[_Fault] = []
-    heard: list[Event] = []
+    readable: list[Event] = []
     for event, facts in zip(events, described, strict=True):
         if isinstance(facts, str):
             faults.append((event.path, event.start_s, event.end_s, facts))
             continue
         refuse_equal(by_hash, wanted.events_folder / event.path, facts.audio_hash)
-        heard.append(event)
+        readable.append(event)
     longest_s = longest_event_s(wanted.settings)
     usable: list[Event] = []
-    for event in join_overlapping(heard):
+    for event in join_overlapping(readable):
         length_s = event.end_s - event.start_s
         if length_s <= longest_s:
             usable.append(event)
@@ -207,7 +207,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     except AudioError as error:
         raise CorpusError(f"A recording cannot be used. Move it away: {error}") from error
     rates_hz |= {facts.sample_rate_hz for facts in recordings.values()}
-    # The lowest of all rates: else an event would be told from a background by the band that it fills.
+    # The lowest of all rates: otherwise events and backgrounds could be distinguished by their bandwidth.
     rate_hz = settings.mixture_sample_rate_hz or min(rates_hz)
     # The same audio under two names would be assigned to two items: the first name counts.
     different = {facts.audio_hash: (path, facts.duration_s) for path, facts in reversed(list(recordings.items()))}

@@ -21,11 +21,11 @@ class Event:
 
     Attributes:
         path: The recording, relative to the folder of events, posix.
-        start_s: Start of the event, seconds.
-        end_s: Where it ends.
+        start_s: Start of the event (seconds).
+        end_s: End of the event (seconds).
         label: Class of the event.
         item: Its item, which must not be on two sides of a split.
-        parts: The events that overlap and are cut out as one; empty for a single event.
+        parts: The overlapping events that are cut out as one; empty for a single event.
     """
 
     path: str
@@ -46,9 +46,9 @@ class Placed:
 
     Attributes:
         event: The event.
-        first_sample: Its start in the mixture, samples.
-        n_samples: Its length, samples.
-        snr_db: Power of the event relative to that of the background under it, dB.
+        first_sample: Its start in the mixture (samples).
+        n_samples: Its length (samples).
+        snr_db: Power of the event relative to that of the background at its place (dB).
     """
 
     event: Event
@@ -63,8 +63,8 @@ class BackgroundSegment:
 
     Attributes:
         path: The recording, relative to the folder of backgrounds, posix.
-        start_s: Start of the part, seconds.
-        end_s: Where it ends.
+        start_s: Start of the part (seconds).
+        end_s: End of the part (seconds).
     """
 
     path: str
@@ -81,6 +81,8 @@ class Mixture:
         item: The item of all its events and of its background.
         background: The background excerpt.
         events: Its events in order of time, which do not overlap.
+        n_samples: Length (samples).
+        sample_rate_hz: Sample rate (Hz).
     """
 
     path: str
@@ -118,13 +120,16 @@ def assign_backgrounds(
     """Assign separate backgrounds to each item: whole recordings if there are enough, else parts that do not overlap.
 
     Args:
-        durations_s: Length of every background recording, by path.
+        durations_s: Length of every background recording (s), by path.
         items: All items that have events.
-        needed_s: Length of a mixture.
-        seed: Of the run.
+        needed_s: Length of a mixture (s).
+        seed: Seed of the run.
 
     Returns:
         The segments of each item, each of at least the needed length.
+
+    Raises:
+        CorpusError: There is not enough background for all items.
     """
     usable = sorted((path for path, duration_s in durations_s.items() if duration_s >= needed_s), key=natural_key)
     rng = make_generator(seed, "backgrounds")
@@ -170,8 +175,8 @@ def plan_mixtures(
         events: The events, each at most as long as a mixture minus two gaps.
         backgrounds: The segments of each item, from `assign_backgrounds`.
         settings: Lengths, numbers and ratios.
-        sample_rate_hz: Rate of the mixtures.
-        seed: Of the run.
+        sample_rate_hz: Sample rate of the mixtures (Hz).
+        seed: Seed of the run.
     """
     for item in sorted({event.item for event in events}, key=natural_key):
         own = sorted(
@@ -201,7 +206,7 @@ def _groups(queue: Sequence[Event], settings: MixingSettings, rng: np.random.Gen
     wanted, used_s = 0, 0.0
     for event in queue:
         needed_s = event.end_s - event.start_s + settings.mixture_min_gap_s
-        # The millisecond leaves room for the rounding to samples.
+        # 1 ms per gap leaves room for the rounding to samples.
         if group and (len(group) == wanted or used_s + needed_s + 0.001 * (len(group) + 1) > settings.mixture_duration_s):
             yield group
             group = []

@@ -17,10 +17,11 @@ BACKGROUND_LABEL = "background"
 ANNOTATION_COLUMNS = (
     "path", "start_s", "end_s", "label", "item", "source", "source_start_s", "background", "background_start_s", "snr_db",
 )  # fmt: skip
-"""path, source, background: relative to the folders of the mixtures, events and backgrounds; source_start_s and
-background_start_s: where the row's segment begins there. Rows labelled background have no source and no ratio."""
+"""path, source, background: paths relative to the folders of the mixtures, events and backgrounds; source_start_s and
+background_start_s: start of the row's segment in source and background (s). Rows with the label background have no source and
+    no snr_db."""
 
-# An event begins and ends within this, so that its edges do not click.
+# Length of the fade at the edges of an event, which prevents clicks (s).
 _FADE_S = 0.005
 # A shorter segment between two events gets no separate row.
 _SHORTEST_BACKGROUND_S = 0.1
@@ -29,7 +30,7 @@ _SHORTEST_BACKGROUND_S = 0.1
 def make_mixture(
     mixture: Mixture, *, events_folder: Path, backgrounds_folder: Path, output_folder: Path
 ) -> tuple[bool, str | None]:
-    """Write a mixture, if it is not there yet; return whether it was written now, and why there is none, or None."""
+    """Write a mixture unless it exists; return whether it was written now, and why it cannot be made (None: it can)."""
     path = output_folder / mixture.path
     if read_size(path) is not None:
         return False, None
@@ -43,19 +44,19 @@ def make_mixture(
 def mix(mixture: Mixture, events_folder: Path, backgrounds_folder: Path) -> Samples:
     """Return the samples of a mixture.
 
-    The background keeps its level, and every event gets the one that its ratio asks for: the root mean square of the event over
-    that of the background beneath it. Where the sum would clip, all of it is lowered.
+    The background keeps its level. Every event is scaled so that the ratio of its root mean square to that of the background at
+    its place is its ``snr_db``. If the sum would clip, the whole mixture is scaled down.
 
     Args:
-        mixture: What lies where.
-        events_folder: What the paths of the events are relative to.
-        backgrounds_folder: What that of the background is relative to.
+        mixture: The plan of the mixture.
+        events_folder: The folder to which the paths of events are relative.
+        backgrounds_folder: The folder to which the path of the background is relative.
 
     Returns:
         float32 (n_samples,), full scale is -1 to 1.
 
     Raises:
-        AudioError: A file cannot be decoded, or the event or the background beneath it is silent.
+        AudioError: A file cannot be decoded, or an event or the background at its place is silent.
     """
     excerpt, rate_hz = mixture.background, mixture.sample_rate_hz
     source = backgrounds_folder / excerpt.path
@@ -74,9 +75,9 @@ def mix(mixture: Mixture, events_folder: Path, backgrounds_folder: Path) -> Samp
 
 
 def annotation_rows(mixture: Mixture) -> list[tuple[object, ...]]:
-    """Return the rows of a mixture, by `ANNOTATION_COLUMNS`: its events and what lies between them, in the order of time.
+    """Return the rows of a mixture with the columns `ANNOTATION_COLUMNS`: events and the segments between them, by time.
 
-    Events that overlap are cut out as one; each has its row, with the ratio of the whole.
+    Overlapping events, which are cut out as one, have a row each, with the ratio of the whole.
     """
     rate_hz, excerpt = mixture.sample_rate_hz, mixture.background
 
@@ -105,7 +106,7 @@ def _edges(placed: Placed) -> tuple[int, int]:
 
 
 def _read_event(placed: Placed, folder: Path, rate_hz: int) -> Samples:
-    """Return the samples of an event, with soft edges: float32 (n_samples,)."""
+    """Return the samples of an event with faded edges: float32 (n_samples,)."""
     event = placed.event
     samples, _ = read_audio(folder / event.path, sample_rate_hz=rate_hz, start_s=event.start_s, end_s=event.end_s)
     fitted = _fit(samples, placed.n_samples).copy()
@@ -118,5 +119,5 @@ def _read_event(placed: Placed, folder: Path, rate_hz: int) -> Samples:
 
 
 def _fit(samples: Samples, n_samples: int) -> Samples:
-    """Return the samples cut, or with zeros behind them, to a length: resampling and rounding miss it by a few."""
+    """Return samples cut or padded with zeros to a length, from which resampling and rounding differ by a few samples."""
     return np.pad(samples, (0, max(0, n_samples - samples.size)))[:n_samples]

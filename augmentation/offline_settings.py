@@ -31,7 +31,7 @@ MIXING_SECTION = "mixing"
 
 
 class _Ranges(SettingsModel):
-    """Checks that no ``min_x`` lies above its ``max_x``, whatever stands before."""
+    """Checks that no ``min_x`` is above its ``max_x``, also within a longer name."""
 
     @model_validator(mode="after")
     def _check_ranges(self) -> Self:
@@ -44,7 +44,7 @@ class _Ranges(SettingsModel):
 
 
 class MixingSettings(_Ranges):
-    """The settings of ``mix``: how events are put into backgrounds."""
+    """The settings of ``xval augment mix``: how events are placed into backgrounds."""
 
     mixture_duration_s: PositiveFloat = Field(10, description="Length of a mixture (s).")
     mixture_min_events: PositiveInt = Field(
@@ -68,13 +68,13 @@ class MixingSettings(_Ranges):
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """How copies are made.
+    """The settings of ``xval augment``.
 
     Attributes:
-        min_transforms: Fewest transforms of a copy.
+        min_transforms: Smallest number of transforms of a copy.
         probabilities: ``{transform: share of the copies}``, 0 to 1.
         options: ``{transform: {option: value}}``.
-        values: All of it as JSON holds it, by the keys of config.ini.
+        values: All settings as values that JSON can hold, by the keys of config.ini.
     """
 
     min_transforms: int
@@ -93,7 +93,11 @@ class AugmentationSettings:
 
 
 def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> AugmentationSettings:
-    """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them."""
+    """Return the settings of ``xval augment``: those of ``--set KEY=VALUE``, else of config.ini.
+
+    Raises:
+        SettingsError: A setting is not valid, or fewer than min_transforms transforms have a probability above 0.
+    """
     read = read_settings_section(augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
     values = read.model_dump()
     settings = AugmentationSettings(
@@ -114,7 +118,11 @@ def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path 
 
 
 def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> MixingSettings:
-    """Return the settings of ``mix``: config.ini with those of ``--set KEY=VALUE`` over them."""
+    """Return the settings of ``xval augment mix``: those of ``--set KEY=VALUE``, else of config.ini.
+
+    Raises:
+        SettingsError: A setting is not valid.
+    """
     return read_settings_section(MixingSettings, MIXING_SECTION, overrides, config_path)
 
 
@@ -126,7 +134,7 @@ _MIN_TRANSFORMS = (
 
 @cache
 def augmentation_model() -> type[SettingsModel]:
-    """Return the model whose fields are the options of all transforms."""
+    """Return the pydantic model whose fields are the options of all transforms."""
     fields: dict[str, Any] = {"min_transforms": (NonNegativeInt, Field(1, description=_MIN_TRANSFORMS))}
     for name in transform_names():
         transform = find_transform(name)

@@ -1,7 +1,7 @@
 """Check the folders of recordings that are mixed into others, such as noises or backgrounds, before any file is written.
 
-Recordings are decoded. The result is a fingerprint of each folder and the facts about each recording; an error names what
-cannot be used.
+All recordings are decoded. The result is a fingerprint of each folder and the facts about each recording; an error names the
+recordings that cannot be used.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _N_SHOWN = 3
 
 
 def fingerprint(folder: Path) -> str:
-    """Return what changes when an audio file in a folder is added, removed, renamed or replaced."""
+    """Return a text that changes if an audio file in a folder is added, removed, renamed or replaced."""
     audio_files.cache_clear()
     files = audio_files(folder)
     digest = blake2b(digest_size=8)
@@ -31,10 +31,18 @@ def fingerprint(folder: Path) -> str:
 def check_recordings(
     folders: Mapping[str, Path], *, n_processes: int, progress: Progress | None = None
 ) -> dict[Path, AudioFacts]:
-    """Decode every file of the folders.
+    """Decode every audio file of some folders.
+
+    Args:
+        folders: The folders, by their names for errors.
+        n_processes: Number of processes that decode.
+        progress: Called with the number of files that have been decoded.
 
     Returns:
-        The facts about each file; its length is that of what was decoded, which a header may not say.
+        The facts about each file; its length is that of the decoded audio, not of the header.
+
+    Raises:
+        CorpusError: Files cannot be used.
     """
     facts: dict[Path, AudioFacts] = {}
     for setting, folder in folders.items():
@@ -66,6 +74,9 @@ def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) ->
         recordings: The recordings that are mixed in, by audio hash.
         path: The clip.
         audio_hash: The audio hash of the clip.
+
+    Raises:
+        CorpusError: It is.
     """
     twin = recordings.get(audio_hash)
     if twin is not None:

@@ -1,4 +1,4 @@
-"""List the audio files of the folder to augment and the metadata next to them; check that input and output are apart."""
+"""List the audio files of the folder to augment and the metadata next to them; check that input and output are separate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Sources:
     """The files of a folder, relative to it, posix, in natural order.
 
     Attributes:
-        audio: Files to be augmented, and what their unchanged copies are called, relative to the output folder.
-        metadata: Files that a corpus reader may need in addition.
-        n_copies: Augmented copies that were passed over.
-        n_others: Other files that were passed over.
+        audio: Files to augment, each with the name of its unchanged copy, relative to the output folder.
+        metadata: Other files that a reader of the corpus may need.
+        n_copies: Number of augmented copies, which are skipped.
+        n_others: Number of other files, which are skipped.
     """
 
     audio: Mapping[str, str]
@@ -33,11 +33,14 @@ class Sources:
 
 
 def list_sources(folder: Path, within: Sequence[Path] = ()) -> Sources:
-    """List the files of a folder and of the folders below; hidden ones are skipped.
+    """List the files of a folder and its subfolders; hidden files are skipped.
 
     Args:
-        folder: What paths are relative to.
-        within: Folders in it, of whose files alone the list is; empty: of all.
+        folder: The folder, to which paths are relative.
+        within: List only the files of these folders in it; empty: all.
+
+    Raises:
+        CorpusError: There are no audio files, two of them would have the same copy, or a table is a link to another folder.
     """
     audio: dict[str, str] = {}
     visible, metadata = list[str](), list[str]()
@@ -60,12 +63,15 @@ def list_sources(folder: Path, within: Sequence[Path] = ()) -> Sources:
 
 
 def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], output: Path) -> None:
-    """Refuse folders that lie in each other: the output in an input, and recordings that are mixed into clips among the clips.
+    """Check that the output folder is separate from all inputs, and recordings that are mixed in from the clips.
 
     Args:
-        inputs: Folders of clips, by what the command line calls them.
-        mixed_in: Folders of recordings that are mixed into the clips, by the same or by their setting.
+        inputs: Folders of clips, by their names on the command line.
+        mixed_in: Folders of recordings that are mixed into the clips, by their names on the command line or their settings.
         output: The folder that is written.
+
+    Raises:
+        CorpusError: Two of these folders are the same, or one is inside the other.
     """
     for read in (*inputs.items(), *mixed_in.items()):
         refuse_nested(("OUTPUT", output), read, "the output would be read as input")
@@ -75,6 +81,6 @@ def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], outp
 
 
 def _is_metadata(path: str) -> bool:
-    """Return whether a file is copied; the lists that this package writes are not."""
+    """Return whether a file is copied as metadata; the lists that `xval augment` writes are not."""
     name = PurePosixPath(path)
     return name.suffix.lower() in METADATA_SUFFIXES and name.name not in (COPIES_NAME, NOTE_NAME, LEFT_OUT_NAME)

@@ -1,19 +1,19 @@
 """One file per transform, found by its name: add a file here and ``xval augment`` uses it.
 
-Such a file keeps drawing apart from applying, with two functions:
+Such a file has two functions, one that draws parameters and one that applies them:
 
     draw(rng, sample_rate_hz, *, min_snr_db: float = 5.0, ...) -> dict          the parameters of one copy
-    apply(samples, sample_rate_hz, *, snr_db: float, ...) -> samples            called with what was drawn
+    apply(samples, sample_rate_hz, *, snr_db: float, ...) -> samples            called with the drawn parameters
 
-draw asks nothing but the generator, and returns what JSON can hold; apply is a function of only its arguments: what needs
-chance there gets a drawn seed. So the parameters in augmented.csv are everything that was done to a copy. Each keyword-only
-argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the ends of a range.
-Its annotation has the type, the limits, and the meaning and unit: ``Annotated[Decibels, Field(description="...")]``.
-A transform of one number has ``draw = draw_between(...)`` of _frame.py, which also applies transforms of audiomentations.
-``PROBABILITY`` is how often the transform is used if config.ini does not set it. Samples are mono float32 (n_samples,),
-full scale is -1 to 1. May be added:
+draw uses only the given generator and returns values that JSON can hold. apply depends only on its arguments; if it needs
+random numbers, draw returns a seed for them. Therefore the parameters in augmented.csv describe a copy completely. Each
+keyword-only argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the
+ends of a range. Its annotation has the type, the limits, and the meaning and unit: ``Annotated[Decibels,
+Field(description="...")]``. A transform with one number can use ``draw = draw_between(...)`` of _frame.py, which also has a
+function that applies transforms of audiomentations. ``PROBABILITY`` is the default probability of the transform. Samples are
+mono, float32 (n_samples,), full scale is -1 to 1. Optional names in such a file:
 
-    CHANGES_LEVEL = True        the peak of the copy is left as apply makes it; else it is put back to what it was
+    CHANGES_LEVEL = True        the peak of the copy stays as apply returns it; otherwise the peak of before is restored
     CHANGES_LENGTH = True       apply returns another number of samples
 """
 
@@ -40,10 +40,10 @@ class Transform:
     Attributes:
         name: The file's name.
         draw: Its function that draws parameters.
-        apply: Its function that uses them.
-        probability: ``(annotation, default)`` of how often it is used, 0 to 1.
+        apply: Its function that applies them.
+        probability: ``(annotation, default)`` of its probability, 0 to 1.
         options: ``{name: (annotation, default)}`` of the keyword-only arguments of draw.
-        changes_level: Whether the peak is left as apply makes it.
+        changes_level: Whether the peak stays as apply returns it.
         changes_length: Whether apply returns another number of samples.
     """
 
@@ -57,13 +57,17 @@ class Transform:
 
 
 def transform_names() -> tuple[str, ...]:
-    """Return the transforms that there are: the files of this folder."""
+    """Return the names of all transforms: the files of this folder."""
     return file_names(__name__)
 
 
 @cache
 def find_transform(name: str) -> Transform:
-    """Load the file of a transform."""
+    """Load the file of a transform.
+
+    Raises:
+        SettingsError: There is no such transform, or its file is not as described above.
+    """
     module = load_file(__name__, name, kind="transform", wanted=("draw", "apply", "PROBABILITY"), error=SettingsError)
     options: dict[str, tuple[Any, Any]] = {}
     for option in read_options(module, "draw", n_positional=2, error=SettingsError):

@@ -1,4 +1,4 @@
-"""Base for transforms that draw one number from a range, and for those that audiomentations applies."""
+"""Functions for transforms that draw one number from a range, and for transforms that audiomentations applies."""
 
 from collections.abc import Callable
 from inspect import Parameter, Signature
@@ -16,13 +16,13 @@ def draw_between(
     draw_number: Callable[[np.random.Generator, float, float], float] = draw_evenly,
     **ends: Any,
 ) -> Callable[..., Parameters]:
-    """Return the draw of a transform that has one parameter, a number between two options.
+    """Return the function draw of a transform with one parameter, a number in a range whose ends are options.
 
     Args:
-        parameter: What apply calls the number.
-        kind: The type of both options, with their limits.
-        draw_number: Draws from the generator, between both ends.
-        ends: The option of the lowest number and that of the highest one, each a ``Field`` with its default and description.
+        parameter: Name of the parameter of apply.
+        kind: Type of both options, with their limits.
+        draw_number: Returns a number from the generator, the lower and the upper end.
+        ends: The option for the lower end and then that for the upper end, each a ``Field`` with its default and description.
     """
     named = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("rng", "sample_rate_hz")]
     options = [
@@ -43,15 +43,15 @@ def draw_between(
 
 
 def apply_frozen(transform: Any, samples: Samples, sample_rate_hz: int, **parameters: object) -> Samples:
-    """Return what a transform of audiomentations makes of samples with these parameters.
+    """Apply a transform of audiomentations with given parameters to samples.
 
-    Its own drawing uses the global generators of random and numpy, and is passed by: frozen parameters are not drawn again.
+    The transform would draw its parameters from the global generators of random and NumPy; frozen parameters are not drawn.
 
     Args:
         transform: An instance of the transform.
         samples: float32 (n_samples,), mono, full scale is -1 to 1.
-        sample_rate_hz: Their rate.
-        parameters: What its ``apply`` looks up in its parameters.
+        sample_rate_hz: Sample rate (Hz).
+        parameters: The parameters that its ``apply`` uses.
 
     Returns:
         float32 (n_samples,).

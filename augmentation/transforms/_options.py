@@ -1,4 +1,4 @@
-"""What the transforms of this folder share: types of options with limits, drawing of frequencies and files, and levels."""
+"""Functions that the transforms of this folder share: types of options with limits, random frequencies and files, levels."""
 
 import math
 from functools import cache
@@ -12,12 +12,12 @@ from pydantic import BeforeValidator, Field
 from preprocessing.clips.listing import list_audio
 from xval.base.setting_fields import none_from_text
 
-# Filters lose their form near half the sample rate; corner and centre frequencies stay below this share of the rate.
+# Filters are distorted near half the sample rate, so corner and centre frequencies stay below this share of the rate.
 _HIGHEST_SHARE = 0.45
 
 
 def limited(**limits: Any) -> Any:
-    """Return the type of an option that is a finite number within these limits, which pydantic calls ge, gt, le and lt."""
+    """Return the type of an option that is a finite number within limits, given by pydantic's names ge, gt, le and lt."""
     return Annotated[float, Field(allow_inf_nan=False, **limits)]
 
 
@@ -28,42 +28,42 @@ Folder = Annotated[Path | None, BeforeValidator(none_from_text)]
 
 
 def draw_frequency(rng: np.random.Generator, lowest_hz: float, highest_hz: float, sample_rate_hz: int) -> float:
-    """Draw a frequency, evenly on a logarithmic scale, below half the sample rate.
+    """Draw a frequency below half the sample rate, uniformly on a logarithmic scale.
 
     Args:
-        rng: Draws.
-        lowest_hz: Lower end of the range.
-        highest_hz: Upper end of the range.
-        sample_rate_hz: Where the range reaches above 0.45 of it, it ends there.
+        rng: Random generator.
+        lowest_hz: Lower end of the range (Hz).
+        highest_hz: Upper end of the range (Hz).
+        sample_rate_hz: Sample rate (Hz); both ends are limited to 0.45 times this.
     """
     limit_hz = _HIGHEST_SHARE * sample_rate_hz
     return draw_ratio(rng, min(lowest_hz, limit_hz), min(highest_hz, limit_hz))
 
 
 def draw_evenly(rng: np.random.Generator, lowest: float, highest: float) -> float:
-    """Draw a number, every one between both ends as likely."""
+    """Draw a number uniformly between both ends."""
     return float(rng.uniform(lowest, highest))
 
 
 def draw_ratio(rng: np.random.Generator, lowest: float, highest: float) -> float:
-    """Draw a positive number, evenly on a logarithmic scale."""
+    """Draw a positive number between both ends, uniformly on a logarithmic scale."""
     return float(np.clip(math.exp(rng.uniform(math.log(lowest), math.log(highest))), lowest, highest))
 
 
 def draw_seed(rng: np.random.Generator) -> int:
-    """Draw the seed of what apply makes by chance."""
+    """Draw a seed for the random numbers that apply needs."""
     return int(rng.integers(2**32))
 
 
 def draw_file(rng: np.random.Generator, folder: Path) -> str:
-    """Draw one of the audio files in a folder and below it."""
+    """Draw one of the audio files in a folder and below it; return its path."""
     files = audio_files(folder)
     return files[rng.integers(len(files))].as_posix()
 
 
 @cache
 def audio_files(folder: Path) -> tuple[Path, ...]:
-    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are skipped."""
+    """Return the audio files in a folder and below it, sorted by their relative paths; augmented copies are skipped."""
     return tuple(folder / path for path in list_audio(folder, "audio files"))
 
 

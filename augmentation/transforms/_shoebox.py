@@ -1,7 +1,7 @@
 """Impulse response of a box-shaped room, by the image-source method.
 
-Allen and Berkley, Image method for efficiently simulating small-room acoustics, JASA 65 (1979); the absorption of the walls is
-Eyring's for the wanted reverberation time (JASA 1, 1930).
+Sources: Allen and Berkley 1979, "Image method for efficiently simulating small-room acoustics", JASA 65; the absorption of the
+walls follows from the reverberation time by Eyring's formula (JASA 1, 1930).
 """
 
 import math
@@ -16,10 +16,10 @@ from augmentation.transforms import Samples
 _SPEED_OF_SOUND_M_PER_S = 343.0
 _EYRING_S_PER_M = 0.161
 
-# Reflections are followed until the room's sound has fallen by 40 dB: the number of images grows with the cube of the time.
+# Reflections are computed until the sound has fallen by 40 dB, because the number of images grows with the cube of the time.
 _FOLLOWED_SHARE = 40 / 60
 
-# All images have the same sign, which piles up at low frequencies; the 1979 paper takes that away with a high pass.
+# All images have the same sign, which adds up at low frequencies; as in the 1979 paper, a high pass removes that.
 _HIGH_PASS_HZ = 100.0
 
 
@@ -33,11 +33,11 @@ def room_response(
     """Return the impulse response between two points of a room.
 
     Args:
-        sample_rate_hz: Its rate.
-        reverberation_s: Time in which the sound falls by 60 dB.
-        room_m: Length, width and height.
-        source_m: Where the sound comes from, from a lower corner.
-        microphone_m: Where it is heard.
+        sample_rate_hz: Sample rate of the response (Hz).
+        reverberation_s: Time in which the sound falls by 60 dB (s).
+        room_m: Length, width and height (m).
+        source_m: Position of the source, relative to a lower corner (m).
+        microphone_m: Position of the microphone, relative to the same corner (m).
 
     Returns:
         float32 (n_samples,), about two thirds of the reverberation time. The direct sound is its first sample, 1.
@@ -55,11 +55,11 @@ def room_response(
     (squares_x, bounces_x), (squares_y, bounces_y), (squares_z, bounces_z) = axes
     plane_m2, plane_bounces = np.add.outer(squares_x, squares_y).ravel(), np.add.outer(bounces_x, bounces_y).ravel()
     response = np.zeros(math.ceil((longest_m - direct_m) / _SPEED_OF_SOUND_M_PER_S * sample_rate_hz) + 1)
-    # A floor of images at a time, so that a long reverberation does not need all of them in memory.
+    # One layer of images at a time, so that a long reverberation does not need all of them in memory.
     for square_m2, bounces in zip(squares_z, bounces_z, strict=True):
-        heard = plane_m2 + square_m2 < longest_m**2
-        distances_m = np.sqrt(plane_m2[heard] + square_m2)
-        amplitudes = reflection ** (plane_bounces[heard] + bounces) * (max(direct_m, 0.1) / np.maximum(distances_m, 0.1))
+        is_near = plane_m2 + square_m2 < longest_m**2
+        distances_m = np.sqrt(plane_m2[is_near] + square_m2)
+        amplitudes = reflection ** (plane_bounces[is_near] + bounces) * (max(direct_m, 0.1) / np.maximum(distances_m, 0.1))
         delays = np.rint((distances_m - direct_m) / _SPEED_OF_SOUND_M_PER_S * sample_rate_hz).astype(np.int64)
         response += np.bincount(delays, amplitudes, minlength=response.size)
     response[0] -= 1

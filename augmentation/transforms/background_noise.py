@@ -1,6 +1,6 @@
 """Background noise: recordings from a folder, or generated noise in a colour, at a drawn signal-to-noise ratio.
 
-Generated here, as audiomentations draws its noise from numpy's global generator.
+Noise is generated here, because audiomentations draws it from NumPy's global generator.
 """
 
 import math
@@ -21,7 +21,7 @@ PROBABILITY: Annotated[Share, Field(description="Share of the copies that get ba
 # rise as much.
 EXPONENTS = {"white": 0, "pink": -1, "brown": -2, "blue": 1, "violet": 2}
 
-# Below, the density of every colour is flat: else brown noise would put its power where nothing is heard.
+# Below this, the density of every colour is flat; otherwise most power of brown noise would be inaudible.
 _LOWEST_HZ = 20.0
 
 Colour = Literal["any", "white", "pink", "brown", "blue", "violet"]
@@ -38,10 +38,10 @@ def draw(
     min_snr_db: Annotated[Decibels, Field(description="Lowest ratio of the power of the clip to that of the noise (dB).")] = 5,
     max_snr_db: Annotated[Decibels, Field(description="Highest ratio (dB).")] = 25,
 ) -> Parameters:
-    """Draw the noise and how loud it is.
+    """Draw the noise and its level.
 
     Returns:
-        snr_db; and recording with position (where the excerpt lies in it, 0 to 1), or colour with noise_seed.
+        snr_db; and recording with position (of the excerpt in it, 0 to 1), or colour with noise_seed.
     """
     snr_db = draw_evenly(rng, min_snr_db, max_snr_db)
     if folder is not None:
@@ -73,15 +73,15 @@ def make_noise(n_samples: int, sample_rate_hz: int, colour: str, seed: int) -> S
     """Generate noise whose power density is a power of the frequency.
 
     Args:
-        n_samples: Its length.
-        sample_rate_hz: Its rate.
+        n_samples: Number of samples.
+        sample_rate_hz: Sample rate (Hz).
         colour: One of `EXPONENTS`.
-        seed: The same seed gives the same noise.
+        seed: Seed of the noise.
 
     Returns:
-        float32 (n_samples,), of any level, without an offset.
+        float32 (n_samples,), without an offset; its level is arbitrary.
     """
-    # Too short a transform would leave the offset as the only line of the spectrum.
+    # At least 16, because the spectrum of a shorter transform would have no bin except the offset.
     length = next_fast_len(max(n_samples, 16), real=True)
     frequencies_hz = np.maximum(rfftfreq(length, 1 / sample_rate_hz), min(_LOWEST_HZ, sample_rate_hz / 4))
     parts = np.random.default_rng(seed).standard_normal((2, frequencies_hz.size))

@@ -1,4 +1,4 @@
-"""Band limits: the highs, the lows or both are missing, as on a telephone or a small loudspeaker."""
+"""Band limits: high frequencies, low frequencies or both are removed, as by a telephone or a small loudspeaker."""
 
 from typing import Annotated
 
@@ -24,12 +24,12 @@ def draw(
     min_high_pass_hz: Annotated[Hertz, Field(description="Lowest corner of the high pass (Hz).")] = 100,
     max_high_pass_hz: Annotated[Hertz, Field(description="Highest corner of the high pass (Hz).")] = 500,
 ) -> Parameters:
-    """Draw which end is cut off, and where; low pass, high pass and both are as likely.
+    """Draw the filters and their corner frequencies; low pass, high pass and both are equally likely.
 
-    No corner lies above 0.45 of the sample rate.
+    No corner is above 0.45 times the sample rate.
 
     Returns:
-        low_pass_hz, high_pass_hz: None where that end stays.
+        low_pass_hz, high_pass_hz (Hz); None: there is no such filter.
     """
     kind = _KINDS[rng.integers(len(_KINDS))]
     low_pass_hz = draw_frequency(rng, min_low_pass_hz, max_low_pass_hz, sample_rate_hz)

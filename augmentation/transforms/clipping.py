@@ -1,4 +1,4 @@
-"""Clipping: the loudest samples are cut off, as by an overdriven input."""
+"""Clipping: samples beyond a level are cut off, as by an overdriven input."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from augmentation.transforms._options import Share, limited
 
 PROBABILITY: Annotated[Share, Field(description="Share of the copies whose loudest samples are cut off (0 to 1).")] = 0.1
 
-# How far the peak lies above the level at which the samples are cut off.
+# The distance of the peak above the clipping level (dB).
 draw = draw_between(
     "over_db",
     limited(gt=0, le=60),
@@ -21,7 +21,7 @@ draw = draw_between(
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, over_db: float) -> Samples:
-    """Return the samples, float32 (n_samples,), cut off this far (dB) below their peak."""
+    """Return samples, float32 (n_samples,), clipped at a level that is ``over_db`` below their peak."""
     from audiomentations import Clip
 
     level = float(np.abs(samples).max(initial=0.0)) * 10 ** (-over_db / 20)

@@ -1,4 +1,4 @@
-"""Equalizer: one to three bands are cut or boosted, as another microphone or line would."""
+"""Equalizer: some frequency bands are cut or boosted, as by another microphone or line."""
 
 from typing import Annotated
 
@@ -31,12 +31,12 @@ def draw(
     min_q: Annotated[Quality, Field(description="Lowest quality of a band: its centre over its width.")] = 0.7,
     max_q: Annotated[Quality, Field(description="Highest quality.")] = 3,
 ) -> Parameters:
-    """Draw the bands: each is cut or boosted with even chance.
+    """Draw the bands; cut and boost are equally likely for each.
 
-    No centre lies above 0.45 of the sample rate.
+    No centre is above 0.45 times the sample rate.
 
     Returns:
-        centres_hz, gains_db, qs: lists with a value per band.
+        centres_hz, gains_db, qs: lists with one value per band.
     """
     n_bands = int(rng.integers(min_bands, max_bands, endpoint=True))
     return {

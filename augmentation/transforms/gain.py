@@ -1,4 +1,4 @@
-"""Gain: the copy is recorded more softly. All other transforms keep the peak, this one lowers it."""
+"""Gain: the copy is softer. All other transforms keep the peak, this one lowers it."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ PROBABILITY: Annotated[
 ] = 0.3
 CHANGES_LEVEL = True
 
-# The file is peak normalised already, so that any gain above 0 dB would clip it.
+# At most 0 dB, because the file is peak normalised already and would clip.
 draw = draw_between(
     "gain_db",
     limited(ge=-60, le=0),
@@ -23,7 +23,7 @@ draw = draw_between(
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, gain_db: float) -> Samples:
-    """Return the samples, float32 (n_samples,), times the gain in dB."""
+    """Return samples, float32 (n_samples,), scaled by a gain in dB."""
     from audiomentations import Gain
 
     return apply_frozen(Gain(p=1.0), samples, sample_rate_hz, amplitude_ratio=10 ** (gain_db / 20))

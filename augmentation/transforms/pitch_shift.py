@@ -1,4 +1,4 @@
-"""Pitch shift: higher or, where it is negative, lower, at the same speed."""
+"""Pitch shift: higher or, if it is negative, lower, at the same speed."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ draw = draw_between(
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, semitones: float) -> Samples:
-    """Return the samples, float32 (n_samples,), shifted by so many semitones."""
+    """Return samples, float32 (n_samples,), with a pitch that is shifted by ``semitones``."""
     from audiomentations import PitchShift
 
     return apply_frozen(PitchShift(p=1.0), samples, sample_rate_hz, num_semitones=semitones)

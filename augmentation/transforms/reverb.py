@@ -1,4 +1,4 @@
-"""Reverberation: impulse responses from a folder, or of generated rooms. The length and the place of the direct sound stay."""
+"""Reverberation by impulse responses from a folder or of generated rooms; length and time of the direct sound do not change."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +35,7 @@ def draw(
     min_wet: Annotated[Share, Field(description="Smallest share of the reverberant sound in the copy (0 to 1).")] = 0.2,
     max_wet: Annotated[Share, Field(description="Largest share (0 to 1).")] = 0.7,
 ) -> Parameters:
-    """Draw the room and how much of it is heard.
+    """Draw the room and the share of its sound.
 
     Returns:
         wet; and response (a file), or reverberation_s, room_m, source_m, microphone_m (three lengths each).
@@ -65,7 +65,10 @@ def apply(
     source_m: list[float] | None = None,
     microphone_m: list[float] | None = None,
 ) -> Samples:
-    """Return the samples, float32 (n_samples,), with the room; both parts have one root mean square before they are mixed."""
+    """Return samples with reverberation, float32 (n_samples,).
+
+    Both parts are scaled to the same root mean square, and then added with the shares 1 - wet and wet.
+    """
     if response is not None:
         whole = read_whole(Path(response), sample_rate_hz)
         room = whole[np.abs(whole).argmax() :]

@@ -13,7 +13,7 @@ PROBABILITY: Annotated[
 ] = 0.3
 CHANGES_LENGTH = True
 
-# Below 0.5 the stretcher (Signalsmith Stretch) draws from its own generator, and no two runs give the same samples.
+# At least 0.5, because below, the stretcher (Signalsmith Stretch) uses its own random numbers, and runs differ.
 draw = draw_between(
     "rate",
     limited(ge=0.5, le=2),
@@ -24,7 +24,7 @@ draw = draw_between(
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, rate: float) -> Samples:
-    """Return the samples, float32 (n_samples,), at this speed: float32 (about n_samples / rate,)."""
+    """Return samples, float32 (n_samples,), at another speed: float32 (about n_samples / rate,)."""
     from audiomentations import TimeStretch
 
     stretch = TimeStretch(min_rate=rate, max_rate=rate, leave_length_unchanged=False, p=1.0)

@@ -1,1 +1,1 @@
-"""Read audio files of any format, and say what they are."""
+"""Read audio files of many formats, and the facts about them."""

@@ -1,6 +1,6 @@
-"""Open an audio container with PyAV, which includes FFmpeg's libraries, by its content only and without opening any other file.
+"""Open audio containers with PyAV, which includes FFmpeg's libraries.
 
-The durations of packets are summed, whatever the header of the file says.
+The format is recognised by the content only, and no other file is opened.
 """
 
 from pathlib import Path
@@ -16,21 +16,21 @@ _BUFFER_BYTES = 1 << 18
 
 
 def open_container(file: BinaryIO) -> "InputContainer":
-    """Open the container in a file.
+    """Open the audio container in a file.
 
     Raises:
-        av.FFmpegError, OSError, ValueError: It holds none that is read.
+        av.FFmpegError, OSError, ValueError: The file has no container of a supported format.
     """
     import av
 
-    # FFmpeg writes notes on a file to the terminal; what makes a file unusable is raised as an error anyway.
+    # FFmpeg would write notes about files to the terminal; problems that matter are raised as errors anyway.
     av.logging.set_libav_level(av.logging.PANIC)
-    # A name would make FFmpeg guess the format from its ending, and read a long file of zeros to the end for an mp3 frame.
+    # With a name, FFmpeg would guess the format from its ending, and search a long file of zeros for an mp3 frame.
     nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
     container: InputContainer = av.open(
         nameless,
         "r",
-        # Without the list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
+        # Without the list, FFmpeg could take a text file for a playlist and open other files and addresses.
         container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"},
         metadata_errors="replace",
         buffer_size=_BUFFER_BYTES,
@@ -39,7 +39,10 @@ def open_container(file: BinaryIO) -> "InputContainer":
 
 
 def packets_s(path: Path) -> float:
-    """Return how long the packets of the first sound track of a file are (s), which are not decoded; 0.0: FFmpeg reads none."""
+    """Return the sum of the durations of the packets of a file's first sound track (s); 0.0: FFmpeg cannot read it.
+
+    Nothing is decoded, and the length in the header of the file is not used.
+    """
     import av
 
     try:
@@ -51,5 +54,5 @@ def packets_s(path: Path) -> float:
 
 
 def _signed(duration: int) -> int:
-    """Return the duration of a packet: that of the last one of Vorbis may be negative, of which PyAV shows the 32 bits."""
+    """Return the duration of a packet as a signed number: that of the last one of Vorbis may be negative, unlike in PyAV."""
     return (duration + (1 << 31)) % (1 << 32) - (1 << 31)

@@ -1,4 +1,4 @@
-"""The formats of audio that are read: one list for folders, tables, copies, the decoder and the docs."""
+"""The audio formats that can be read: one list for folders, tables, copies, the decoder and the docs."""
 
 _ENDINGS = {
     "aac": (".aac",), "ac3": (".ac3",), "aiff": (".aiff", ".aif", ".aifc"), "amr": (".amr",), "ape": (".ape",),
@@ -9,12 +9,12 @@ _ENDINGS = {
     "mpc": (".mpc",), "mpc8": (), "mpeg": (), "mpegts": (), "ogg": (".ogg", ".oga", ".opus"), "oma": (".oma",), "rm": (".ra",),
     "tak": (".tak",), "tta": (".tta",), "voc": (".voc",), "w64": (".w64",), "wav": (".wav", ".bwf", ".rf64"), "wv": (".wv",),
 }  # fmt: skip
-"""The endings of the files of each container that is decoded, by FFmpeg's name of it. Of those without an ending, films above
-all, a file is read where a table names it, and a folder is not searched for it."""
+"""The file endings of each container that is decoded, by FFmpeg's name for it. Files of a container without endings here,
+mainly films, are read if a table names them, but are not listed from a folder."""
 
-_OF_LIBSNDFILE = (".sph",)  # alone
+_OF_LIBSNDFILE = (".sph",)  # formats that only libsndfile reads
 
 AUDIO_SUFFIXES = (*(ending for endings in _ENDINGS.values() for ending in endings), *_OF_LIBSNDFILE)
-"""Files with these endings are the audio of a folder. What they are is told by their content, not by their names."""
+"""Files with these endings are listed as the audio of a folder. Their format is recognised by their content."""
 
 CONTAINERS = ",".join(_ENDINGS)

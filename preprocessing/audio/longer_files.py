@@ -1,7 +1,8 @@
-"""Find what an audio file holds behind the end that its header tells: recorders that lost power, more than 4 GiB, joined files.
+"""Find audio after the end of a file that its header states, as after a power loss of a recorder or in joined files.
 
-A header of 32 bits wraps at 4 GiB; a recorder that lost power wrote the size of its last flush, or 0; `cat a.mp3 b.mp3` leaves
-the length of the first. Other chunks, tags and padding behind the samples are ordinary. A sound header costs a few short reads.
+A size of 32 bits wraps around at 4 GiB; a recorder that lost power has written the size at its last flush, or 0; `cat a.mp3
+b.mp3` leaves the length of the first file. Other chunks, tags and padding after the samples are normal. For a correct header,
+only a few short reads are needed.
 """
 
 import io
@@ -16,10 +17,10 @@ from preprocessing.audio.containers import packets_s
 from xval.base.errors import AudioError
 
 _TOLERANCE_S = 0.1
-"""So much behind the end is not looked at: padding to the end of a sector, for example."""
+"""Amount after the end that is ignored (seconds), such as padding to the end of a sector."""
 
 _MOST_ADDED = 4608
-"""So many samples more than its header says the packets of a file may have: delay and padding of the encoder, some frames."""
+"""How many samples more than the header says the packets of a file may have: delay and padding of the encoder."""
 
 _MOST_SEARCHED = 1 << 25  # bytes
 _ID3_BYTES, _MP3_TAG_WITHIN = 10, 4096
@@ -28,22 +29,22 @@ _MOST_CHUNKS = 1000
 _32_BITS, _UNKNOWN = 1 << 32, 0xFFFFFFFF
 
 NO_LENGTH, MORE = "its header does not say how long it is", "it is longer than its header says"
-"""Why a length is doubted."""
+"""Why the length in a header is not correct."""
 
 _FILES = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"riff", b"caff", b".snd", b"fLaC", b"OggS")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"<?xml", b"<x:xmpmeta")
 
 
 class _Kind(NamedTuple):
-    """How a format of chunks is laid out.
+    """The layout of a file format that consists of chunks.
 
     Attributes:
-        first: Where the first chunk begins.
-        head: The struct of the name and the size of a chunk.
-        data: The name of the chunk of samples.
-        size_at: Where the size of the whole file is written, and its struct; a negative place: nowhere.
-        counts_head: Whether the size of a chunk counts its name and size too.
-        alignment: Chunks begin at multiples of it (bytes).
+        first: Position of the first chunk (bytes).
+        head: Struct format of the name and the size of a chunk.
+        data: Name of the chunk with the samples.
+        size_at: Position and struct format of the size of the whole file; a negative position: the format has none.
+        counts_head: Whether the size of a chunk includes its name and its size.
+        alignment: Chunks begin at multiples of this number (bytes).
     """
 
     first: int
@@ -66,14 +67,15 @@ _KINDS = {
 
 
 class _Samples(NamedTuple):
-    """Where the samples of a file of chunks are.
+    """The position of the samples in a file of chunks.
 
     Attributes:
-        kind: Of the file.
-        head_at: Where their chunk begins.
-        start: Where they begin.
-        n_bytes: How many the header says.
-        frames_at: Of AIFF, where the header says how many samples there are, and the bytes of one of all channels; else None.
+        kind: Layout of the file.
+        head_at: Position of the chunk with the samples (bytes).
+        start: Position of the first sample (bytes).
+        n_bytes: Number of bytes of samples that the header states.
+        frames_at: For AIFF, the position of the number of samples in the header, and the number of bytes of one sample of all
+            channels; otherwise None.
     """
 
     kind: _Kind
@@ -84,40 +86,40 @@ class _Samples(NamedTuple):
 
 
 class WholeFile(io.RawIOBase):
-    """A file whose header tells the true length: what is read of the first bytes is another header."""
+    """A file that is read with a corrected header, which states the true length, instead of its own."""
 
     def __init__(self, path: Path, header: bytes, start: int, n_bytes: int) -> None:
         """Open a file.
 
         Args:
             path: The file.
-            header: What is before the samples.
-            start: Where these begin in the file.
-            n_bytes: How many there are.
+            header: The corrected header, which is read before the samples.
+            start: Position of the first sample in the file (bytes).
+            n_bytes: Number of bytes of samples.
         """
         self._file = path.open("rb")
         self._header, self._start, self._size = header, start, len(header) + n_bytes
         self._place = 0
 
     def readable(self) -> bool:
-        """Return that it can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Return that one can go to any place in it."""
+        """Return True: any position of the file can be read."""
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the position of the next byte."""
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position, as `io.IOBase.seek`; return the new one."""
         self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         return self._place
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        """Fill a buffer; return how many bytes there were."""
+        """Read bytes into a buffer; return their number."""
         n_bytes = max(0, min(len(buffer), self._size - self._place))
         if self._place < len(self._header):
             piece = self._header[self._place : self._place + n_bytes]
@@ -135,10 +137,10 @@ class WholeFile(io.RawIOBase):
 
 
 def refuse_second_file(path: Path) -> None:
-    """Refuse a file of chunks or an mp4 file behind which a second one begins, or more samples: no decoder reads that.
+    """Check that a file of chunks, or an mp4 file, is not followed by a second file or more samples, which no decoder reads.
 
     Raises:
-        AudioError: It is one.
+        AudioError: It is.
     """
     with path.open("rb") as file:
         samples = _find_samples(file, path.stat().st_size)
@@ -153,7 +155,7 @@ def refuse_second_file(path: Path) -> None:
 
 
 def _refuse_second_samples(path: Path, file: io.BufferedReader, samples: _Samples) -> None:
-    """Refuse a file with a second chunk of samples, wherever it is among those behind the first."""
+    """Raise AudioError if one of the chunks after the samples has samples, too."""
     kind, place = samples.kind, samples.start + samples.n_bytes
     n_head = struct.calcsize(kind.head)
     for _ in range(_MOST_CHUNKS if kind.data != b".snd" else 0):
@@ -184,14 +186,14 @@ def _second_file(path: Path, place: int) -> AudioError:
 
 
 def open_whole(path: Path, bytes_per_s: float) -> WholeFile | None:
-    """Return a file of chunks (wav, aiff, w64, caf, au) with a header that tells all of its samples; None: its own does.
+    """Return a file of chunks (wav, aiff, w64, caf, au) with a corrected header; None: its own header is correct.
 
     Args:
         path: The file.
-        bytes_per_s: About so many bytes are a second.
+        bytes_per_s: Approximate number of bytes per second of audio.
 
     Raises:
-        AudioError: A second file is behind the first.
+        AudioError: A second file, or a second chunk of samples, follows the samples.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -212,7 +214,7 @@ def open_whole(path: Path, bytes_per_s: float) -> WholeFile | None:
 
 
 def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
-    """Return where the samples of a file of chunks are; None: it is none, or has none."""
+    """Return the position of the samples in a file; None: it is no file of chunks, or has no samples."""
     magic = file.read(4)
     kind = _KINDS.get(magic)
     if kind is None:
@@ -245,7 +247,7 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
 
 
 def _is_no_audio(file: io.BufferedReader, samples: _Samples, n_bytes: int, size: int) -> bool:
-    """Return whether other chunks, tags, text or zeros alone are behind so many bytes of samples."""
+    """Return whether only other chunks, tags, text or zeros follow ``n_bytes`` bytes of samples."""
     place = samples.start + n_bytes
     file.seek(place)
     while (piece := file.read(_TAIL_BYTES)) and not (rest := piece.lstrip(b"\0")):
@@ -254,7 +256,7 @@ def _is_no_audio(file: io.BufferedReader, samples: _Samples, n_bytes: int, size:
         return True
     place += len(piece) - len(rest)
     n_head = struct.calcsize(samples.kind.head)
-    # The byte that makes a size even is not always 0, nor always there.
+    # The byte that pads a chunk to an even size may be missing, or may not be 0.
     for begin in (place, place + 1) if n_bytes % 2 else (place,):
         file.seek(begin)
         head = file.read(n_head)
@@ -270,7 +272,7 @@ def _is_no_audio(file: io.BufferedReader, samples: _Samples, n_bytes: int, size:
 
 
 def _write_header(file: io.BufferedReader, samples: _Samples, n_bytes: int) -> bytes:
-    """Return the header of a file with another number of bytes of samples; one of more than 4 GiB becomes RF64."""
+    """Return the header of a file, changed to ``n_bytes`` bytes of samples; a wav file of more than 4 GiB becomes RF64."""
     kind = samples.kind
     file.seek(0)
     header = bytearray(file.read(samples.start))
@@ -297,7 +299,7 @@ def _write_header(file: io.BufferedReader, samples: _Samples, n_bytes: int) -> b
 
 
 def _second_mp4(file: io.BufferedReader) -> int:
-    """Return where a second mp4 file begins among the boxes of a file; 0: none does."""
+    """Return the position of a second mp4 file among the boxes of a file (bytes); 0: there is none."""
     place, n_files = 0, 0
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
@@ -316,28 +318,32 @@ def _second_mp4(file: io.BufferedReader) -> int:
 
 
 def more_than_header(header_s: float, held_s: float) -> str:
-    """Return how much a file holds, and how much its header says (s)."""
+    """Return a text with the length that the header of a file states, and the length of its audio (s)."""
     return f"its header says {header_s:.2f} s, but it has {held_s:.2f} s"
 
 
 def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> tuple[str, float]:
-    """Return why the length of a compressed file is not what its header says, empty: it is; and how much it holds (s).
+    """Check the length in the header of a compressed file.
 
     Args:
         path: The file.
-        kind: ``MP3``, ``FLAC`` or ``OGG``, as libsndfile calls them; other kinds are not doubted.
-        n_samples: How many its header says.
-        rate_hz: So many of them are a second.
+        kind: Format by libsndfile's name: ``MP3``, ``FLAC`` or ``OGG``; other formats are not checked.
+        n_samples: Number of samples of a channel that the header states.
+        rate_hz: Sample rate (Hz).
+
+    Returns:
+        Why the length is not correct, `NO_LENGTH` or `MORE` (empty: it is, or was not checked); and the length of the audio
+        (s).
 
     Raises:
-        AudioError: A second flac file is behind the first: FFmpeg loses some frames there.
+        AudioError: A second flac file follows the first, where FFmpeg would lose some frames.
     """
     if kind not in ("MP3", "FLAC", "OGG"):
         return "", 0.0
     return _doubt_length(path, kind, n_samples, rate_hz, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=256)  # of a long file, many segments may be read
+@lru_cache(maxsize=256)  # because many segments of a long file may be read
 def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -> tuple[str, float]:
     if kind == "MP3" and not _has_mp3_tag(path):
         return NO_LENGTH, 0.0
@@ -348,7 +354,7 @@ def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -
 
 
 def _has_mp3_tag(path: Path) -> bool:
-    """Return whether an mp3 file says how long it is; libsndfile guesses otherwise, and stops there."""
+    """Return whether an mp3 file states its length; otherwise libsndfile guesses it, and stops there."""
     with path.open("rb") as file:
         head = file.read(_ID3_BYTES)
         size = 0
@@ -360,7 +366,7 @@ def _has_mp3_tag(path: Path) -> bool:
 
 
 def _second_flac(path: Path) -> int:
-    """Return where a second flac file begins in a file; 0: none does."""
+    """Return the position of a second flac file in a file (bytes); 0: there is none."""
     with path.open("rb") as file:
         content = file.read(_MOST_SEARCHED)
     return max(0, content.find(b"fLaC\0\0\0\x22", content.find(b"fLaC") + 4))

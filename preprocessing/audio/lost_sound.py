@@ -1,7 +1,7 @@
-"""Measure how much of a clip is lost by resampling and by averaging channels, and whether its samples are unscaled integers.
+"""Measure how much sound resampling and averaging of channels may discard, and whether samples are unscaled integers.
 
-Losses are shares of power. `summarise` describes what may be lost in a dataset, for its index; how much is lost depends on the
-settings.
+Losses are shares of power. `summarise` describes the possible losses of a dataset for its index; the settings of an experiment
+decide which of them happen.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EDGES_HZ = (2000.0, 4000.0, 5512.5, 8000.0, 11025.0, 12000.0, 16000.0, 22050.0, 24000.0, 32000.0, 48000.0, 64000.0, 96000.0)
-"""Half of the usual sample rates: the power above each is measured."""
+"""Half of each usual sample rate (Hz); the share of power above each is measured."""
 MOST_LOST = 0.5
-"""Of the power of a clip; one that loses more is named."""
+"""Share of the power of a clip; a clip that loses more is reported."""
 LARGEST_PEAK = 10.0
-"""Times full scale; samples beyond it are integers in a float file, or were amplified by mistake."""
+"""Multiple of full scale; larger samples are integers in a float file, or were amplified by mistake."""
 
 _FRAME = 1024
 _FRAMES_AT_ONCE = 4096
 
 
 def shares_above(samples: NDArray[np.float32], rate_hz: int) -> tuple[float, ...]:
-    """Return which share of the power of mono samples (n_samples,), 0 Hz left out, lies above each of `EDGES_HZ`, 0 to 1."""
+    """Return the share of the power of a clip above each of `EDGES_HZ`, 0 to 1; a constant offset (0 Hz) is excluded.
+
+    Args:
+        samples: float32 (n_samples,), mono.
+        rate_hz: Sample rate (Hz).
+    """
     if rate_hz / 2 <= EDGES_HZ[0]:
         return (0.0,) * len(EDGES_HZ)
     if samples.size < _FRAME:
@@ -36,33 +41,34 @@ def shares_above(samples: NDArray[np.float32], rate_hz: int) -> tuple[float, ...
     for first in range(0, len(frames), _FRAMES_AT_ONCE):
         spectra = np.fft.rfft(frames[first : first + _FRAMES_AT_ONCE] * window)
         power += np.square(np.abs(spectra), dtype=np.float64).sum(axis=0)
-    power[:2] = 0  # a constant offset is no sound
+    power[:2] = 0  # a constant offset is not audible
     bins = np.ceil(np.array(EDGES_HZ) * _FRAME / rate_hz).astype(int)
     whole = power.sum()
     return tuple(float(power[first:].sum() / whole) if whole else 0.0 for first in bins)
 
 
 def share_above(shares: tuple[float, ...], sample_rate_hz: int) -> float:
-    """Return which share of the power is lost at least at a sample rate, by what `shares_above` returns."""
+    """Return the share of the power, from `shares_above`, that resampling to ``sample_rate_hz`` discards at least."""
     return next((share for edge_hz, share in zip(EDGES_HZ, shares, strict=True) if 2 * edge_hz >= sample_rate_hz), 0.0)
 
 
 def smallest_kept(n_channels: int) -> float:
-    """Return which share of the power the mean of the channels has at least where they do not cancel; of different ones 1/n."""
+    """Return the smallest share of the channels' power in their mean if they do not cancel: half of that of unrelated ones."""
     return 0.5 / n_channels
 
 
 def summarise(clips: "pd.DataFrame") -> dict[str, Any]:
-    """Return what of the clips of a corpus would be lost.
+    """Return which clips of a dataset may lose sound.
 
     Args:
-        clips: clip, and sample_rate_hz, n_channels, peak, kept_in_mean, shares_above and n_tracks as of
+        clips: One row per clip: clip, and sample_rate_hz, n_channels, peak, kept_in_mean, shares_above and n_tracks as in
             `preprocessing.audio.read.AudioFacts`.
 
     Returns:
-        JSON. Each where there is such a clip: ``above``, with ``edge_hz`` and `_describe` for each edge above which clips have
-        most of their power; ``cancelled``, of those whose channels cancel in their mean; ``unscaled``, of those with too large
-        samples; ``tracks``, of those in files with several sound tracks.
+        Values that JSON can hold; only keys with at least one clip: ``above``, a list with ``edge_hz`` and the result of
+        `_describe` for each edge above which clips have most of their power; and the result of `_describe` for ``cancelled``
+        (clips whose channels cancel in their mean), ``unscaled`` (clips with too large samples) and ``tracks`` (clips in files
+        with several sound tracks).
     """
     lost: dict[str, Any] = {}
     shares = np.array(clips["shares_above"].tolist())
@@ -85,7 +91,7 @@ def summarise(clips: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _describe(clips: "pd.DataFrame", chosen: NDArray[np.bool_], values: NDArray[np.float64]) -> Mapping[str, Any]:
-    """Return how many clips are chosen of how many, the first of them, their lowest rate, and their least and largest value."""
+    """Return a summary of the chosen clips: their number, all clips' number, the first one, the lowest rate, and the range."""
     return {
         "n_chosen": int(chosen.sum()),
         "n_clips": len(clips),

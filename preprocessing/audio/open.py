@@ -1,4 +1,4 @@
-"""Open an audio file with whichever library reads it, and find a segment and a channel in it."""
+"""Open an audio file with the library that can read it, and find a segment and a channel in it."""
 
 import json
 import math
@@ -18,10 +18,10 @@ from xval.base.errors import AudioError
 from xval.base.size_limits import MOST_SAMPLES
 
 END_TOLERANCE_S = 0.01
-"""Annotated segments are often rounded to hundredths of a second; one may end this much behind its file."""
+"""How far the end of a segment may be after the end of its file (seconds), because annotations are often rounded."""
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
-"""What a header may say: from infrasound to ten times what detectors of bats record at. Anything else is damage."""
+"""Range of sample rates in headers, from infrasound to ten times the rate of bat detectors; others are damage."""
 
 _NOTHING_FETCHED = (
     (rb"version https://git-lfs", "a pointer of Git LFS, not audio. Fetch the audio: git lfs install, then git lfs pull"),
@@ -30,24 +30,27 @@ _NOTHING_FETCHED = (
     (rb"\s*<\?xml\b", "an XML text, perhaps a server's error message, not audio. Fetch the file again"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
-"""How a text begins that is there in place of audio, and what to do."""
+"""How other content in place of audio begins (a pattern), and a text that says what it is and what to do."""
 _ANNEX = "annex/objects/"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
 
 class NotFetchedError(AudioError):
-    """A pointer, a web page or the answer of a server is in place of the audio."""
+    """A file contains a pointer, a web page or the response of a server instead of audio."""
 
 
 class OpenAudio(Protocol):
-    """An open file, by whichever library: `SoundfileAudio` or `PyavAudio`.
+    """An open audio file: a `SoundfileAudio` or a `PyavAudio`.
 
     Attributes:
-        duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
-        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
-        longer: How much its header says and how much is there, which is read, where that is more; else empty.
-        n_tracks: How many sound tracks it has, of which the first is read.
+        sample_rate_hz: Sample rate (Hz).
+        n_channels: Number of channels.
+        duration_s: Its length (s) by its header or its last packet; NaN: not stated.
+        subtype: Encoding of a sample: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
+        longer: If the file has more audio than its header states, a text with both lengths (all of it is read); otherwise
+            empty.
+        n_tracks: Number of sound tracks, of which the first is read.
     """
 
     sample_rate_hz: int
@@ -59,17 +62,17 @@ class OpenAudio(Protocol):
 
     @property
     def n_samples(self) -> int | None:
-        """Its length in samples of one channel; None before it is known."""
+        """Its length in samples of one channel; None: not known yet."""
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a segment; what lies behind the end of the file is not there, and `n_samples` says how much is.
+        """Decode a segment block by block, up to the end of the file; `n_samples` is known afterwards.
 
         Args:
-            first: Its first sample.
-            stop: The one behind its last; None: the end of the file.
+            first: First sample of the segment.
+            stop: Sample after its last one; None: the end of the file.
 
         Yields:
-            float32 (n, n_channels), full scale is -1 to 1.
+            float32 (n_samples, n_channels), full scale is -1 to 1.
 
         Raises:
             AudioError: The file is damaged, or ends before its header says.
@@ -80,11 +83,11 @@ class OpenAudio(Protocol):
 
 
 def open_audio(path: Path) -> OpenAudio:
-    """Open a file with the first library that reads it.
+    """Open a file with the first library that can read it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has;
-            or `audio_refusal` says why no audio is opened.
+        AudioError: The file is missing, empty or no audio, ends before its header says, or has an impossible sample rate; or
+            `preprocessing.parallel.audio_refusal` forbids to open audio.
     """
     if reason := audio_refusal.get():
         raise AudioError(f"{path}: {reason}.")
@@ -116,7 +119,7 @@ def open_audio(path: Path) -> OpenAudio:
 
 
 def _name_missing(path: Path) -> str:
-    """Return what is in place of a file that is not there, and what to do."""
+    """Return what is in the place of a missing file, and what to do."""
     if path.is_dir():
         return "a folder, no audio file"
     if not path.is_symlink():
@@ -127,20 +130,20 @@ def _name_missing(path: Path) -> str:
 
 
 def _guess(path: Path) -> str:
-    """Return why there is no such file, for an error; empty: nothing is known."""
+    """Return a likely reason why there is no such file, to follow "no such file"; empty: not known."""
     if any(_DRIVE.fullmatch(part) for part in path.parts[1:]):
         return ": this is an absolute Windows path"
     names = _names_by_case(path.parent) if path.parent.is_dir() else {}
     return f", but '{names[path.name.casefold()]}', in another case" if path.name.casefold() in names else ""
 
 
-@lru_cache(maxsize=8)  # of many files that are missing
+@lru_cache(maxsize=8)  # because many files of one folder may be missing
 def _names_by_case(folder: Path) -> dict[str, str]:
     return {path.name.casefold(): path.name for path in folder.iterdir()}
 
 
 def _name_text(path: Path) -> str:
-    """Return which text is in place of audio, and what to do; empty: it is none that is known."""
+    """Return which content is in the place of audio, and what to do; empty: not recognised."""
     with path.open("rb") as file:
         content = file.read(_LARGEST_TEXT)
     for pattern, text in _NOTHING_FETCHED:
@@ -154,14 +157,19 @@ def _name_text(path: Path) -> str:
         return "a JSON text, perhaps a server's error message, not audio. Fetch the file again"
     answer = content.decode("ascii", errors="replace").strip()
     if len(content) <= _LARGEST_ANSWER and answer.isprintable() and "\ufffd" not in answer:
-        if path.is_symlink():  # nothing is quoted of a file elsewhere
+        if path.is_symlink():  # content of a file outside of the dataset is not quoted
             return f"a link to {path.readlink().as_posix()!a}, which is a text, not audio. Link to the audio"
         return f"a text, not audio ({answer!r}). Fetch the file again"
     return ""
 
 
 def check_channel(name: Path | str, n_channels: int, channel: int | None) -> None:
-    """Refuse a channel that a file or an array, which errors call by its name, does not have.
+    """Check that a file or an array has a channel.
+
+    Args:
+        name: The file, or a name of the array, for the error.
+        n_channels: Number of its channels.
+        channel: Number of the channel, from 0; None: the mean of all, which always exists.
 
     Raises:
         AudioError: It has no such channel.
@@ -173,10 +181,17 @@ def check_channel(name: Path | str, n_channels: int, channel: int | None) -> Non
 def find_segment(
     path: Path, audio: OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
 ) -> tuple[int, int | None]:
-    """Return the first sample of a segment and the one behind its last, None for an end that is not known yet.
+    """Return the first sample of a segment and the sample after its last one; None: the end is not known yet.
+
+    Args:
+        path: The file, for errors.
+        audio: The open file.
+        start_s: Start of the segment (s); None: the start of the file.
+        end_s: End of the segment (s); None: the end of the file.
+        may_be_long: Whether the segment may be too long for the memory.
 
     Raises:
-        AudioError: The segment is not in the file, or is too long to be held (unless `may_be_long`).
+        AudioError: The segment is not inside the file, or is too long.
     """
     rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
     if n_samples == 0:
@@ -200,10 +215,10 @@ def find_segment(
 
 
 def check_size(path: Path, n_samples: int, rate_hz: int) -> None:
-    """Refuse a clip that would fill the memory.
+    """Check that a clip is short enough for the memory.
 
     Raises:
-        AudioError: It would.
+        AudioError: It has more than `MOST_SAMPLES` samples.
     """
     if n_samples > MOST_SAMPLES:
         raise AudioError(

@@ -1,11 +1,11 @@
-"""Decode formats that libsndfile does not read, with PyAV, which includes FFmpeg's libraries: m4a, aac, mp4, webm, wma, ...
+"""Decode formats that libsndfile does not read (m4a, aac, mp4, webm, wma, ...) with PyAV, which includes FFmpeg's libraries.
 
-Of a film the first sound track is decoded.
+Only the first sound track of a file is decoded.
 
 A file is always decoded from its beginning, even if only a segment is needed, because AAC fills bands with noise that depends
-on everything decoded before, and a position in a webm file is known to the millisecond only. The delay that an encoder puts
-before the first sample is removed where the file states it (mp4, m4a, webm, mka), and stays where it does not (raw .aac: 1024
-samples or more, .wma). The padding after the last sample, less than a frame (21 ms at 48 kHz), mostly stays.
+on everything decoded before, and a position in a webm file is known only to the millisecond. The delay that an encoder inserts
+before the first sample is removed if the file states it (mp4, m4a, webm, mka), and stays if it does not (raw .aac: 1024 samples
+or more; .wma). The padding after the last sample, less than a frame (21 ms at 48 kHz), mostly stays.
 """
 
 import re
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-# Those whose header says how long the sound is.
+# Containers whose header states the length of the audio.
 _SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "tak", "tta", "w64", "wav", "wv"))
-# Those whose last packet has its time; of the others FFmpeg guesses the length from the bit rate of the first frames.
+# Containers whose last packet has a time; for the others, FFmpeg guesses the length from the bit rate of the first frames.
 _HAS_TIMES = _SAYS_LENGTH | {"avi", "flv", "mpeg", "mpegts", "ogg"}
 
 _NO_DECODER = "FFmpeg cannot decode its codec"
 
-# Of the frames of a stream; one may always be, the last where it breaks off.
+# Share of the packets of a stream that may be damaged; one always may, because a stream may end within a packet.
 _MOST_DAMAGED = 0.1
 
 _TICKS_PER_S = 1_000_000
@@ -43,18 +43,18 @@ _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
 
 
 class PyavAudio:
-    """An open audio file, as `preprocessing.audio.open.OpenAudio`; n_samples is None before it is decoded to its end."""
+    """An `OpenAudio` (see `preprocessing.audio.open`) by PyAV; n_samples is None until the file is decoded to its end."""
 
     def __init__(self, path: Path, reason: str, *, longer: str = "") -> None:
         """Open a file and read its header.
 
         Args:
             path: The file.
-            reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
-            longer: How far it continues behind the length that its header says; empty: it does not.
+            reason: Why no other decoder reads it, for the error if FFmpeg does not know its format either.
+            longer: A text with both lengths if the file has more audio than its header states; otherwise empty.
 
         Raises:
-            AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
+            AudioError: It cannot be opened, has no sound track, or one of an unknown codec.
         """
         import av
 
@@ -74,7 +74,7 @@ class PyavAudio:
             raise
 
     def _read_header(self) -> None:
-        """Choose the sound track and note its facts."""
+        """Choose the sound track and store its facts."""
         tracks = self._container.streams.audio
         if not tracks:
             raise AudioError(f"{self._path}: contains no audio.")
@@ -93,7 +93,7 @@ class PyavAudio:
             seconds = float(track.duration * track.time_base)
         else:
             seconds = (self._container.duration or 0) / _TICKS_PER_S
-            # That of a film is its pictures'.
+            # The duration of a film is that of its video.
             names -= {"matroska"} if len(self._container.streams) > 1 else set()
         if names & {"mov", "wav", "w64", "aiff"}:
             refuse_second_file(self._path)
@@ -101,7 +101,7 @@ class PyavAudio:
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a segment, from the beginning of the file on."""
+        """Yield the samples of a segment, float32 (n_samples, n_channels); decoding begins at the start of the file."""
         position = 0
         for block in self._blocks():
             begin, end = max(first - position, 0), len(block) if stop is None else stop - position
@@ -123,7 +123,7 @@ class PyavAudio:
         self._file.close()
 
     def _blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the decoded frames, some dozens at a time."""
+        """Yield decoded samples, float32 (n_samples, n_channels), of some dozens of frames at a time."""
         waiting: list[NDArray[np.float32]] = []
         n_waiting = 0
         for frame in self._frames():
@@ -136,10 +136,10 @@ class PyavAudio:
             yield np.concatenate(waiting)
 
     def _frames(self) -> Iterator["AudioFrame"]:
-        """Yield frame after frame.
+        """Yield the decoded frames.
 
-        A damaged one is refused in a file that says its length. Others are streams that players join and leave anywhere, with
-        tags of all kinds between and behind the frames: there it is skipped, unless too many are.
+        In a file that states its length, a damaged packet raises AudioError. Other files are streams, which may begin and end
+        anywhere and have tags between the packets: there, damaged packets are skipped unless there are too many.
         """
         import av
 
@@ -167,11 +167,11 @@ class PyavAudio:
             ) from error
 
     def _samples(self, frame: "AudioFrame") -> NDArray[np.float32]:
-        """Return a frame as float32 (n, n_channels)."""
+        """Return the samples of a frame, float32 (n_samples, n_channels), full scale is -1 to 1."""
         if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate_hz, self.n_channels):
             raise AudioError(
                 f"{self._path}: changes from {self.n_channels} channels at {self.sample_rate_hz} Hz to "
-                f"{frame.layout.nb_channels} at {frame.sample_rate} Hz."
+                f"{frame.layout.nb_channels} at {frame.sample_rate} Hz. Convert it to wav with the program that wrote it."
             )
         decoded = _values(frame)
         values = decoded.T if frame.format.is_planar else decoded.reshape(-1, self.n_channels)
@@ -197,11 +197,11 @@ class PyavAudio:
 
 
 def _values(frame: "AudioFrame") -> NDArray[Any]:
-    """Return the values of a frame, (n_channels, n) or, if not planar, (1, n * n_channels)."""
+    """Return the values of a frame as stored: (n_channels, n_samples) or, if not planar, (1, n_samples * n_channels)."""
     if frame.format.name not in ("s64", "s64p"):
         values: NDArray[Any] = frame.to_ndarray()
         return values
-    # PyAV hands integers of 64 bits over only as bytes, with padding behind them.
+    # PyAV returns integers of 64 bits only as bytes, followed by padding.
     n_values = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
     return np.stack([np.frombuffer(plane, np.int64, n_values) for plane in frame.planes])
 

@@ -1,11 +1,11 @@
 """Read audio files as float32 mono samples: decode, cut out a segment, mix to mono, resample; and hash or describe a file.
 
-A file is decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), otherwise with FFmpeg's libraries
-(m4a, aac, mp4, webm, wma).
+The format of a file is recognised by its content, not by its name. It is decoded with libsndfile (wav, flac, ogg, mp3) or, if
+that cannot read it, with FFmpeg's libraries (m4a, aac, mp4, webm, wma).
 
-A file that ends before its header says raises an error (by more than 0.1 s if it is compressed, 0.01 s if it is not). Where the
-header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
-(longer_files.py), the clip is what can be decoded.
+A file that ends before its header says (by more than 0.1 s if it is compressed, 0.01 s if not) raises an error. If the header
+does not state the length (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or states less than there is
+(`preprocessing.audio.longer_files`), the clip is everything that can be decoded.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,36 +23,36 @@ from preprocessing.audio.lost_sound import shares_above, smallest_kept
 from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_segment, open_audio
 from xval.base.errors import AudioError, counted
 
-# A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
+# A clip whose samples are all below this level counts as silent; room noise in a 16-bit recording is louder.
 SILENCE_PEAK_DBFS = -80.0
 
 LOUDEST = 2.0**32
-"""Of samples, whose full scale is 1. Float files with unscaled integers of 32 bits reach half of it; more is damage,
-and its features would overflow."""
+"""Largest allowed sample (full scale is 1). Float files with unscaled 32-bit integers reach half of it; larger samples are
+damage, and features of them would overflow."""
 SHORTEST_S = 0.001
 
 _GROWTH = 1.25
 
 OnHash: TypeAlias = Callable[[str], object]
-"""Takes the hash of a clip, `AudioFacts.audio_hash`, once all of it was read."""
+"""Function that is called with the hash of a clip, `AudioFacts.audio_hash`, when all of it has been read."""
 
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What an index keeps about one clip.
+    """The facts about one clip that an index stores.
 
     Attributes:
-        duration_s: Length of the clip.
-        sample_rate_hz: Rate of the file, before any resampling.
-        n_channels: Channels of the file, before the mix to mono.
-        audio_hash: 32 hex digits by which identical audio is recognised, whatever its file is called: BLAKE2b, 128 bits, of
-            the rate and the mono float32 samples.
-        level_dbfs: Root mean square of the mono samples, in dB of full scale: a sine of full scale has -3.
-        peak: The largest of these samples, full scale is 1.
-        kept_in_mean: The share of the power of the channels that their mean has: 1 of equal ones, 1/n of n different ones, 0
-            where they cancel.
-        shares_above: Which share of the power lies above each of `preprocessing.audio.lost_sound.EDGES_HZ`.
-        n_tracks: Sound tracks of the file, of which the first is read.
+        duration_s: Length of the clip (s).
+        sample_rate_hz: Sample rate of the file, before any resampling (Hz).
+        n_channels: Number of channels of the file, before the mix to mono.
+        audio_hash: 32 hex digits by which identical audio is recognised under any file name: BLAKE2b, 128 bits, of the sample
+            rate and the mono float32 samples.
+        level_dbfs: Root mean square of the mono samples, in dB relative to full scale: -3 for a sine of full scale.
+        peak: Largest absolute value of these samples, full scale is 1.
+        kept_in_mean: Share of the power of the channels that their mean has: 1 for equal channels, 1/n for n unrelated ones, 0
+            if they cancel.
+        shares_above: Share of the power above each of `preprocessing.audio.lost_sound.EDGES_HZ`, 0 to 1.
+        n_tracks: Number of sound tracks of the file, of which the first is read.
     """
 
     duration_s: float
@@ -72,11 +72,11 @@ class Decoded:
 
     Attributes:
         samples: float32 (n_samples,), mono, at the file's own rate, full scale is -1 to 1.
-        sample_rate_hz: That rate.
-        n_channels: Channels of the file, before the mix to mono.
-        audio_hash: As of `AudioFacts`, of the mean of all channels, whichever was chosen; None where it was not asked for.
-        kept_in_mean: As of `AudioFacts`.
-        n_tracks: As of `AudioFacts`.
+        sample_rate_hz: Sample rate of the file (Hz).
+        n_channels: Number of channels of the file, before the mix to mono.
+        audio_hash: Hash of the rate and the mean of all channels, whichever channel was chosen; None: not computed.
+        kept_in_mean: Share of the power of the channels that their mean has, 0 to 1.
+        n_tracks: Number of sound tracks of the file, of which the first is read.
     """
 
     samples: NDArray[np.float32]
@@ -100,19 +100,19 @@ def read_audio(
 
     Args:
         path: The audio file.
-        sample_rate_hz: Rate to resample to; the file's own when omitted.
-        start_s: Where the clip begins in the file; its beginning when omitted.
-        end_s: Where the clip ends in the file; its end when omitted.
-        channel: Which channel, from 0; the mean of all when omitted.
-        on_hash: Called with the hash of the clip.
+        sample_rate_hz: Sample rate to which the clip is resampled (Hz); None: the rate of the file.
+        start_s: Start of the clip in the file (s); None: the start of the file.
+        end_s: End of the clip in the file (s); None: the end of the file.
+        channel: Number of the channel, from 0; None: the mean of all channels.
+        on_hash: Called with the hash of the clip, `AudioFacts.audio_hash`.
 
     Returns:
         samples: float32 (n_samples,), full scale is -1 to 1.
-        sample_rate_hz: Their rate.
+        sample_rate_hz: Their sample rate (Hz).
 
     Raises:
-        AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
-            beyond `LOUDEST`, has no such channel, or the segment is not inside it.
+        AudioError: The file is missing, empty or no audio, ends before its header says, has samples that are NaN, infinite or
+            beyond `LOUDEST`, has no such channel, or the segment is not inside it, too long or too short to be resampled.
     """
     decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel, with_hash=on_hash is not None)
     if on_hash is not None and decoded.audio_hash is not None:
@@ -133,10 +133,19 @@ def decode(
     channel: int | None = None,
     with_hash: bool = False,
 ) -> Decoded:
-    """Read one clip as mono samples at the file's own rate, and if wanted its hash, in the same pass.
+    """Read one clip as mono samples at the sample rate of the file, and compute its hash in the same pass.
 
-    Only the mono samples are held in memory, whatever the number of channels. Path, segment, channel and errors are those of
-    `read_audio`; the hash is that of the mean.
+    Only the mono samples are in memory, whatever the number of channels.
+
+    Args:
+        path: The audio file.
+        start_s: Start of the clip in the file (s); None: the start of the file.
+        end_s: End of the clip in the file (s); None: the end of the file.
+        channel: Number of the channel, from 0; None: the mean of all channels.
+        with_hash: Whether the hash, which is that of the mean of all channels, is computed.
+
+    Raises:
+        AudioError: For the same reasons as in `read_audio`.
     """
     with closing(open_audio(path)) as audio:
         rate_hz = audio.sample_rate_hz
@@ -159,7 +168,7 @@ def decode(
                 samples.resize(max(end, int(samples.size * _GROWTH)), refcheck=False)
             samples[n_samples:end] = chosen
             n_samples = end
-        find_segment(path, audio, start_s, end_s)  # now the length is known, if it was not before
+        find_segment(path, audio, start_s, end_s)  # checked again, because the length may be known only now
     if not n_samples:
         raise AudioError(f"{path}: contains no samples.")
     samples.resize(n_samples, refcheck=False)
@@ -176,13 +185,21 @@ def read_blocks(
     channel: int | None = None,
     on_hash: OnHash | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Read a clip of any length block by block, as mono samples; together what `read_audio` gives, whose arguments it has.
+    """Read a clip of any length block by block as mono samples; together the blocks are the samples of `read_audio`.
+
+    Args:
+        path: The audio file.
+        sample_rate_hz: Sample rate to which the clip is resampled (Hz).
+        start_s: Start of the clip in the file (s); None: the start of the file.
+        end_s: End of the clip in the file (s); None: the end of the file.
+        channel: Number of the channel, from 0; None: the mean of all channels.
+        on_hash: Called at the end with the hash of the clip, `AudioFacts.audio_hash`.
 
     Yields:
         float32 (n_samples,), full scale is -1 to 1; some hundred thousand samples or fewer.
 
     Raises:
-        AudioError: As `read_audio`; what lies behind a damaged place is found when it is reached.
+        AudioError: For the same reasons as in `read_audio`; damage is found only when it is reached.
     """
     with closing(open_audio(path)) as audio:
         check_channel(path, audio.n_channels, channel)
@@ -196,7 +213,7 @@ def read_blocks(
             if on_hash is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             yield samples if resampler is None else resampler.resample_chunk(samples)
-        find_segment(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
+        find_segment(path, audio, start_s, end_s, may_be_long=True)  # checked again, because the length is known only now
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
         if on_hash is not None:
@@ -204,7 +221,7 @@ def read_blocks(
 
 
 def hash_samples(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
-    """Return the hash of mono samples in memory, float32 (n_samples,), which is that of a file with the same ones."""
+    """Return the hash of mono samples, float32 (n_samples,); it equals `AudioFacts.audio_hash` of a file with these samples."""
     digest = _begin_hash(sample_rate_hz)
     digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
     return digest.hexdigest()
@@ -215,7 +232,11 @@ def _begin_hash(sample_rate_hz: int) -> blake2b:
 
 
 def read_header(path: Path) -> OpenAudio:
-    """Return a file, closed again, for what its header says; it is not decoded. Errors are those of `open_audio`."""
+    """Return the facts in the header of a file, which is not decoded and already closed.
+
+    Raises:
+        AudioError: The file is missing, empty or no audio, or its header is damaged.
+    """
     with closing(open_audio(path)) as audio:
         return audio
 
@@ -225,14 +246,14 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
 
     Args:
         samples: float32 (n_samples,).
-        from_hz: Their rate.
-        to_hz: The wanted rate.
+        from_hz: Their sample rate (Hz).
+        to_hz: The new sample rate (Hz).
 
     Returns:
-        float32 (about n_samples * to_hz / from_hz,); the same array where the rates are equal.
+        float32 (about n_samples * to_hz / from_hz,); the same array if the rates are equal.
 
     Raises:
-        AudioError: The samples are so few that none is left.
+        AudioError: There are so few samples that none is left.
     """
     if from_hz == to_hz:
         return samples
@@ -243,10 +264,15 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
-    """Read one clip whole and return the facts about it; path and segment are those of `read_audio`.
+    """Read a clip completely and return the facts about it.
+
+    Args:
+        path: The audio file.
+        start_s: Start of the clip in the file (s); None: the start of the file.
+        end_s: End of the clip in the file (s); None: the end of the file.
 
     Raises:
-        AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.
+        AudioError: The clip cannot be read, is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.
     """
     clip = decode(path, start_s=start_s, end_s=end_s, with_hash=True)
     peak = float(max(clip.samples.max(), -clip.samples.min()))
@@ -276,20 +302,27 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
 
 
 def level_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the root mean square of mono samples (..., n_samples) in dB of full scale, float64 (...); of silence -120."""
+    """Return the root mean square of mono samples in dB relative to full scale; -120 for silence.
+
+    Args:
+        samples: float32 (..., n_samples), full scale is 1.
+
+    Returns:
+        float64 (...).
+    """
     return np.asarray(10 * np.log10(np.maximum(np.mean(np.square(samples, dtype=np.float64), axis=-1), 1e-12)))
 
 
 def mix(name: Path | str, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean of all channels of a block, and the channel that is wanted; both float32 (n_samples,).
+    """Return the mean of all channels of a block, and the chosen channel; both float32 (n_samples,).
 
     Args:
-        name: Of the file or array, in errors.
-        block: float32 (n_samples, n_channels).
-        channel: Which channel, from 0; None: the mean.
+        name: The file, or a name of the array, for errors.
+        block: float32 (n_samples, n_channels), full scale is -1 to 1.
+        channel: Number of the chosen channel, from 0; None: the mean.
 
     Raises:
-        AudioError: Samples are NaN, infinite or beyond `LOUDEST`.
+        AudioError: Samples of the chosen channel are NaN, infinite or beyond `LOUDEST`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)

@@ -1,4 +1,4 @@
-"""Decode what libsndfile reads, block by block: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE, ..."""
+"""Decode the formats that libsndfile reads: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE and others."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from preprocessing.audio.longer_files import MORE, NO_LENGTH, WholeFile, doubt_l
 from xval.base.errors import AudioError, counted, verb_of
 
 END_TOLERANCE_S = 0.1
-"""A compressed file may end this much before its header says: some writers round, or count padding as samples."""
+"""How much earlier than its header says a compressed file may end (s): some writers round, or count padding as samples."""
 
-# Uncompressed samples are counted in bytes; some writers count the header with them.
+# Smaller, because uncompressed samples are counted in bytes; but some writers include the header.
 _UNCOMPRESSED_TOLERANCE_S = 0.01
 
 _HEADERLESS = "audio without a header has no known sample rate. Convert it to wav or flac"
@@ -25,49 +25,49 @@ _HEADERLESS = "audio without a header has no known sample rate. Convert it to wa
 # Long recordings are read block by block, and a header that lies about the length cannot ask for all memory.
 _BLOCK_SAMPLES = 1 << 20
 
-# libsndfile's code for damage in a format it knows. FFmpeg would read what is there, and not tell that a file is cut off.
+# libsndfile's code for damage in a format it knows. FFmpeg would read a part of such a file and not report that it is cut off.
 _MALFORMED = 3
 
-# libsndfile's length of a flac file that was written to a pipe.
+# The length that libsndfile returns for a flac file that was written to a pipe.
 _NO_LENGTH = 2**63 - 1
 
-# libsndfile believes the size of a file more than its header, and only its log says that they differ.
+# libsndfile uses the size of a file instead of its header, and reports only in its log that they differ.
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 
-# A program that writes to a pipe cannot go back to fill in the size: it leaves one of about 2 or 4 GiB.
+# A program that writes to a pipe cannot fill in the size at the end, and leaves a size of about 2 or 4 GiB.
 _UNKNOWN_SIZE = 0x7FFF0000
 
-# Of a sample, in bytes: what tells the size of a file by its length.
+# Bytes of a sample, by which the size of a file follows from its length.
 _WIDTHS = {"PCM_U8": 1, "PCM_S8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 _OF_CHUNKS = ("WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU")
 
-_ERRORS = 2  # the number of standard error
-_TERMINAL = Lock()  # threads that send it elsewhere and back must not cross
+_ERRORS = 2  # the file descriptor of standard error
+_TERMINAL = Lock()  # only one thread at a time may redirect it
 
 
 class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder may read the file
-    """libsndfile does not read a file, or not reliably; the text says why, in words that fit behind a path."""
+    """libsndfile cannot read a file, or not reliably; the text says why, and can follow "cannot be decoded as audio"."""
 
 
 class Longer(Unreadable):
-    """A file holds more than its header says; libsndfile would stop there. The text says how much each is."""
+    """A file has more audio than its header says, and libsndfile would stop there. The text has both lengths."""
 
 
 class SoundfileAudio:
-    """An open audio file, as `preprocessing.audio.open.OpenAudio`; its length is known from its header."""
+    """An `OpenAudio` (see `preprocessing.audio.open`) by libsndfile; its length is known from its header."""
 
     def __init__(self, path: Path) -> None:
         """Open a file and read its header.
 
         Raises:
-            Unreadable: It is of another format, damaged, or does not say how long it is.
+            Unreadable: It has another format, is damaged, does not state its length, or is longer than its header says.
             AudioError: It ends before its header says, or its header is damaged.
         """
         self._path = path
         self.longer = ""
         self.n_tracks = 1
         self._whole: WholeFile | None = None
-        if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
+        if path.suffix.lower() == ".raw":  # soundfile cannot open one without a given sample rate
             raise Unreadable(_HEADERLESS)
         try:
             with self._without_notes():
@@ -89,7 +89,7 @@ class SoundfileAudio:
             raise
 
     def _go_on_behind_end(self) -> None:
-        """Open a file whose header says too little with one that says all, or leave it to another decoder."""
+        """Reopen a file whose header states too short a length with a corrected one, or raise Unreadable (FFmpeg reads it)."""
         file = self._file
         if file.format not in _OF_CHUNKS:
             reason, held_s = doubt_length(self._path, file.format, file.frames, file.samplerate)
@@ -116,7 +116,7 @@ class SoundfileAudio:
         self.longer = more_than_header(header_s, self._file.frames / self._file.samplerate)
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a segment that is in the file."""
+        """Yield the samples of a segment inside the file, float32 (n_samples, n_channels)."""
         missing = wanted = (self.n_samples if stop is None else stop) - first
         try:
             if first:
@@ -142,14 +142,14 @@ class SoundfileAudio:
 
     @contextmanager
     def _without_notes(self) -> Iterator[None]:
-        """Keep the notes of libmpg123, which libsndfile cannot switch off, from the terminal; what is wrong is raised."""
+        """Hide the notes that libmpg123 writes to the terminal, and libsndfile cannot switch off; errors are raised anyway."""
         if self._path.suffix.lower() != ".mp3":
             yield
             return
         with _TERMINAL, ExitStack() as afterwards:
             try:
                 kept, nowhere = os.dup(_ERRORS), os.open(os.devnull, os.O_WRONLY)
-            except OSError:  # there is no terminal
+            except OSError:  # there is no standard error
                 yield
                 return
             afterwards.callback(os.close, kept)
@@ -159,7 +159,7 @@ class SoundfileAudio:
             yield
 
     def _go_to(self, sample: int) -> None:
-        """Go to a sample; in the few formats that cannot seek, by reading the samples before it."""
+        """Seek to a sample; in the few formats that do not support it, by reading the samples before it."""
         if self._file.seekable():
             self._file.seek(sample)
             return
@@ -172,7 +172,7 @@ class SoundfileAudio:
             sample -= n_read
 
     def _check_length(self) -> None:
-        """Raise where the length is not known, or the file ends too soon."""
+        """Raise Unreadable if the length is not known, and AudioError if the file ends before its header says."""
         if self._file.format == "RAW":
             raise Unreadable(_HEADERLESS)
         if self.n_samples == _NO_LENGTH:
@@ -191,6 +191,6 @@ class SoundfileAudio:
 
 def _describe(error: soundfile.LibsndfileError) -> str:
     text = str(error.error_string).rstrip(".")
-    if text.startswith("File does not exist"):  # said of a file that is called mp3 and holds none
+    if text.startswith("File does not exist"):  # libsndfile's error for a file that is named mp3 but has another format
         return "Format not recognised"
     return "damaged" if text == "Unspecified internal error" else text

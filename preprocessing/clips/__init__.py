@@ -1,1 +1,1 @@
-"""Lists of audio clips: what is in a folder, one table of clips for every corpus, copies and output folders."""
+"""Lists of audio clips: the audio files of a folder, one table of clips for every corpus, copies and output folders."""

@@ -1,7 +1,7 @@
-"""Augmented copies of audio files: how they are named, and the list that says what each is a copy of.
+"""Add the augmented copies of audio files to a list of clips, by augmented.csv, which names the source of each copy.
 
-``xval augment`` writes augmented.csv at the root of its output folder. Each copy becomes a clip under the item of its source,
-marked as augmented.
+``xval augment`` writes augmented.csv into its output folder. Each copy becomes a clip of the same item as its source, marked as
+augmented.
 """
 
 import posixpath
@@ -21,29 +21,32 @@ if TYPE_CHECKING:
 
 COPIES_NAME = "augmented.csv"
 NOTE_NAME = "augmentation.json"
-"""Next to the list: how the copies were made."""
+"""A file next to the list that says how the copies were made."""
 COPIES_COLUMNS = ("path", "source", "copy", "time_factor", "transforms", "parameters", "seed")
-"""path and source: posix, relative to the folder of the list, source is the unchanged copy; time_factor: length of the copy
-over that of its source; transforms: their names in the order of use, with ``;``; parameters: JSON, what each drew."""
+"""Columns of the list. path and source: the copy and the file of which it is a copy, posix, relative to the folder of the list;
+copy: number of the copy, from 1; time_factor: length of the copy divided by that of its source; transforms: their names in
+    order of use, separated by ``;``; parameters: JSON, the values that each transform drew; seed: seed of the copy."""
 
 
 def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
     """Add the augmented copies that are in the audio folder to a list of clips.
 
-    A copy or source that was converted since is found under its new ending. Copies that the corpus lists itself stay as listed.
+    A copy or source that was converted to another audio format is found under its new ending. Copies that the corpus lists
+    itself stay as listed.
 
     Args:
-        clips: As `clips.table.check_clips` returns them.
-        audio_folder: What the paths are relative to; augmented.csv is in it or in a folder above, or else in folders of the
-            clips, each of which was augmented by itself.
+        clips: One row per clip, as `clips.table.check_clips` returns them.
+        audio_folder: The folder to which paths are relative. augmented.csv is in it or in a folder above; or in folders of the
+            clips, if each was augmented separately.
 
     Returns:
-        The clips, then a row per copy: the item, label, phase and fold of its source, ``source_clip`` its source's clip,
-        ``augmented`` true; a segment is moved by the time factor. The same clips where there are no copies.
+        The clips, followed by one row per copy: the item, label, phase and fold of its source, the clip of its source as
+        ``source_clip``, and ``augmented`` true; start and end of a segment are multiplied by the time factor. Without copies,
+        the clips as they are.
 
     Raises:
-        CorpusError: augmented.csv is malformed; copies are listed as if they were separate recordings; or files next to the
-            clips are copies by their names, but nothing says of what, or it is not there.
+        CorpusError: augmented.csv is malformed; copies are listed as separate recordings; or files next to the clips are named
+            like copies, but no list has them or their sources are missing.
     """
     import pandas as pd
 
@@ -83,7 +86,7 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
 
 
 def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
-    """Refuse copies, by their names or by the list, that a corpus lists as separate recordings."""
+    """Raise CorpusError if a corpus lists copies, recognised by their names or by augmented.csv, as separate recordings."""
     unmarked = [path for path in paths if is_copy(path) or path in copies]
     if unmarked:
         why = "by its name" if is_copy(unmarked[0]) else f"by {COPIES_NAME}"
@@ -97,7 +100,7 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
 def _refuse_unexplained(
     listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, list_path: Path | None
 ) -> None:
-    """Refuse copies next to the clips that no list names, or whose source is gone."""
+    """Raise CorpusError if files next to the clips are named like copies, but are in no list or have no source any more."""
     folders = sorted({posixpath.dirname(path) for path in listed})
     there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
     unexplained = sorted(there - set(copies["path"]))
@@ -117,7 +120,7 @@ def _refuse_unexplained(
 
 
 def _refuse_neighbours(merged: "pd.DataFrame") -> None:
-    """Refuse copies of a file in which clips of several items are: reverberation carries one into the next."""
+    """Raise CorpusError for copies of a file with clips of several items: reverberation would mix one into the next."""
     shared = merged[merged.groupby("path")["item"].transform("nunique") > 1]
     if not shared.empty:
         path = shared["path"].iloc[0]
@@ -129,7 +132,7 @@ def _refuse_neighbours(merged: "pd.DataFrame") -> None:
 
 
 def _find_list(audio_folder: Path) -> Path | None:
-    """Return the augmented.csv of the audio folder or of the nearest folder above it; another file of that name is none."""
+    """Return the augmented.csv of the audio folder, or of the nearest folder above with the note of a run next to it."""
     folder = audio_folder.resolve()
     for path in (parent / COPIES_NAME for parent in (folder, *folder.parents)):
         if path.is_file() and (path.parent == folder or path.with_name(NOTE_NAME).is_file()):
@@ -138,14 +141,14 @@ def _find_list(audio_folder: Path) -> Path | None:
 
 
 def _inner_lists(clips: "pd.DataFrame", audio_folder: Path) -> dict[str, Path]:
-    """Return the lists of copies in the folders of the clips, and in those above them in the audio folder, by folder, posix."""
+    """Return the augmented.csv files in the folders of the clips, and between these and the audio folder, by folder (posix)."""
     places = {place.as_posix() for path in clips["path"] for place in PurePosixPath(path).parents} - {"."}
     paths = {place: audio_folder / place / COPIES_NAME for place in sorted(places)}
     return {place: path for place, path in paths.items() if path.is_file() and path.with_name(NOTE_NAME).is_file()}
 
 
 def _renamed(copies: "pd.DataFrame", name_in: Callable[[str], str]) -> "pd.DataFrame":
-    """Return a list of copies with paths as the clips have them: relative to the audio folder."""
+    """Return a list of copies with paths relative to the audio folder, as those of the clips."""
     return copies.assign(path=copies["path"].map(name_in), source=copies["source"].map(name_in))
 
 
@@ -178,6 +181,6 @@ def _read(path: Path) -> "pd.DataFrame":
 
 
 def _leads_out(path: str) -> bool:
-    """Return whether a path of a list of copies, which may come from elsewhere, leads out of its folder."""
+    """Return whether a path leads out of the folder of its list of copies, which may come from somebody else."""
     plain = PurePath(path.replace("\\", "/"))
     return bool(plain.anchor) or ".." in plain.parts

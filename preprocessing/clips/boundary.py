@@ -1,6 +1,6 @@
-"""Check that a dataset from elsewhere names only files inside its folders, after links are resolved.
+"""Check that a downloaded dataset names only files inside its folders, after links are resolved.
 
-A user's own table may name any file, so it is not checked here.
+A user's own table may name any file, so it is not checked.
 """
 
 import os
@@ -11,20 +11,20 @@ from xval.base.errors import CorpusError
 
 
 class Boundary:
-    """The folders of a corpus, which its names must not leave."""
+    """The folders of a corpus, outside of which it may name no file."""
 
     def __init__(self, *folders: Path) -> None:
-        """Note the folders; relative names start at the first."""
+        """Store the folders; relative names start at the first."""
         self._folders = tuple(os.path.realpath(folder) for folder in folders)
         self._places: dict[str, str] = {}
 
     def find(self, name: str) -> Path | None:
-        """Return where a file is that the corpus names, whether or not it is there; None: outside of the folders.
+        """Return the path of a file that the corpus names, whether or not it exists; None: it is outside of the folders.
 
-        Whoever opens the name may take a backslash for a part of it or for '/', and may follow links before or after '..' is
-        taken away. A name must stay inside in all of these readings.
+        A program that opens the name may read a backslash as a character or as '/', and may follow links before or after it
+        removes '..'. A name has to stay inside in all of these readings.
         """
-        if "\0" in name:  # which no file has
+        if "\0" in name:  # no file has such a name
             return None
         literal = os.path.join(self._folders[0], name)  # noqa: PTH118 - Path drops './'
         posix = os.path.join(self._folders[0], name.replace("\\", "/"))  # noqa: PTH118
@@ -35,7 +35,7 @@ class Boundary:
         return any(real.startswith(os.path.join(folder, "")) for folder in self._folders)  # noqa: PTH118
 
     def _resolve(self, path: str) -> str:
-        """Return a path without links; each folder is asked once, for a corpus has many files in few."""
+        """Return a path without links; each folder is resolved only once, because a corpus has many files in few folders."""
         above, name = os.path.split(path)
         if name in ("", ".", ".."):
             return os.path.realpath(path)
@@ -46,7 +46,7 @@ class Boundary:
 
 
 def refuse_links(folder: Path, names: Iterable[str]) -> None:
-    """Refuse files that are behind a link to another folder, where they would be replaced or removed."""
+    """Raise CorpusError if files are behind a link to another folder, where they would be replaced or removed."""
     boundary = Boundary(folder)
     for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
         if parent != "." and boundary.find(parent) is None:

@@ -1,7 +1,7 @@
 """columns.parquet: the additional columns of a dataset, such as gender, age, language or recorder, with a row per clip.
 
-They are stored next to corpus.parquet because they decide no fold and no feature, and so are not part of the hash of the index:
-a dataset that is prepared again with another column keeps its folds, its feature stores and its results.
+They are stored next to corpus.parquet, and are not part of the hash of the index, because no fold and no feature depends on
+them: a dataset that is prepared again with another column keeps its folds, its feature stores and its results.
 """
 
 import re
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 COLUMNS_NAME = "columns.parquet"
 LEVEL = "level_dbfs"
-"""A further column of every corpus of audio that does not list one; `preprocessing.audio.read.AudioFacts` says what it is."""
+"""Additional column that is measured unless the corpus lists it: the level of a clip (dB relative to full scale)."""
 
-_MEASURED = ("duration_s", "sample_rate_hz", "audio_hash")  # of the index, where the audio says what they are
-# Without zeros in front: 007 is the name of a recorder.
+_MEASURED = ("duration_s", "sample_rate_hz", "audio_hash")  # columns of the index that are measured from the audio
+# No number has leading zeros: 007 is the name of a recorder.
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
 
 
 def further_columns(columns: Iterable[object]) -> list[str]:
-    """Return which of the columns of a list of clips are further ones, which say something of clips or of their items."""
+    """Return the additional columns among the columns of a list of clips: those that xval does not use itself."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *_MEASURED)
     return [name for name in map(str, columns) if name.strip() and name not in known and not name.startswith(NAMED)]
 
 
 def collect_columns(clips: "pd.DataFrame", names: Iterable[str]) -> "pd.DataFrame":
-    """Return the further columns of a list of clips.
+    """Return the additional columns of a list of clips.
 
     Args:
-        clips: As a file of corpora/ lists them.
+        clips: One row per clip, as a reader of corpora/ returns them.
         names: The clip of each row.
 
     Returns:
-        clip, and each further column that is not empty throughout: float64 where every cell is a number (NaN: empty), else
-        text (None: empty).
+        The column clip, and each additional column with at least one value: float64 if every value is a number (NaN: empty),
+        otherwise text (None: empty).
     """
     import pandas as pd
 
@@ -58,13 +58,13 @@ def collect_columns(clips: "pd.DataFrame", names: Iterable[str]) -> "pd.DataFram
 
 
 def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame | None") -> None:
-    """Write columns.parquet for the clips of an index, or remove it where there are no further columns.
+    """Write columns.parquet for the clips of an index, or remove it if there are no additional columns.
 
     Args:
         folder: data/<dataset>.
-        index: Of it clip, source_clip and, where it was measured, level_dbfs; an augmented copy that was not listed has the
-            listed values of its source.
-        collected: As of `collect_columns`; None: nothing is listed.
+        index: One row per clip; the columns clip, source_clip and, if it was measured, level_dbfs are used. An augmented copy
+            that the corpus does not list gets the values of its source.
+        collected: The table that `collect_columns` returns; None: the corpus lists no additional columns.
     """
     path = folder / COLUMNS_NAME
     columns = index[["clip"]].reset_index(drop=True)
@@ -81,7 +81,11 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
 
 
 def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Return an index with the further columns of its corpus next to its own; alone where there are none."""
+    """Return an index with the additional columns of its corpus after its own; without any, the index as it is.
+
+    Raises:
+        CorpusError: columns.parquet is damaged, or belongs to another dataset.
+    """
     import pandas as pd
 
     path = folder / COLUMNS_NAME
@@ -97,7 +101,7 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
 
 
 def _check(table: "pd.DataFrame", index: "pd.DataFrame") -> None:
-    """Refuse what `write_columns` would not have written; ValueError says why."""
+    """Raise ValueError for a table that `write_columns` would not have written."""
     if table["clip"].duplicated().any():
         raise ValueError(f"the clip {table['clip'][table['clip'].duplicated()].iloc[0]!a} appears twice")
     names = [str(name) for name in table.columns if name != "clip"]
@@ -109,7 +113,7 @@ def _check(table: "pd.DataFrame", index: "pd.DataFrame") -> None:
 
 
 def _text(value: Any) -> str:
-    """Return a cell as NFC text without outer blanks, a blank for what no workbook holds; 1.0 becomes ``1``."""
+    """Return a cell as NFC text without outer blanks, a blank for characters that no workbook can store; 1.0 becomes ``1``."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return unicodedata.normalize("NFC", UNWRITABLE.sub(" ", str(value))).strip()

@@ -1,7 +1,7 @@
-"""corrections.csv: the verdicts of reviewers on the labels of clips, and the labels that all of them agree on.
+"""corrections.csv: the verdicts of reviewers on the labels of clips, and the labels on which all of them agree.
 
-``xval review-labels`` adds the verdicts one by one. The file has a row per clip and reviewer, the latest verdict last. Audio
-and the reviewed dataset are not changed.
+``xval review-labels`` adds the verdicts one by one. The file has a row per clip and reviewer, the latest verdict last. The
+audio and the reviewed dataset are not changed.
 """
 
 import csv
@@ -36,21 +36,22 @@ RIGHT, WRONG, UNSURE, BAD = "right", "wrong", "unsure", "bad recording"
 VERDICTS = (RIGHT, WRONG, UNSURE, BAD)
 
 _FEWEST_FOR_KAPPA = 10
-_LOCKED_FOR_S = 10  # a writer takes milliseconds
+_LOCKED_FOR_S = 10  # much longer than a writer needs, which is milliseconds
 
 
 @dataclass(frozen=True)
 class LabelVerdict:
-    """What a reviewer said of the label of a clip; a column of the file for each attribute.
+    """The verdict of a reviewer on the label of a clip; each attribute is a column of the file.
 
     Attributes:
+        clip: Name of the clip.
         verdict: One of `VERDICTS`.
         old: The label that was judged.
-        new: The right label, where the old one is wrong; else empty.
-        who: The reviewer.
-        when: ISO 8601, with the offset from UTC.
-        why: Why the clip was suspected.
-        index_hash: Of the corpus that was reviewed.
+        new: The right label if the old one is wrong; otherwise empty.
+        who: Name of the reviewer.
+        when: Time of the verdict, ISO 8601 with the offset from UTC.
+        why: Why the label was suspicious.
+        index_hash: Hash of the index of the reviewed dataset.
     """
 
     clip: str
@@ -67,12 +68,13 @@ _NAMES = [field.name for field in fields(LabelVerdict)]
 
 
 class Corrections(NamedTuple):
-    """A corrections.csv as it is applied.
+    """The verdicts of a corrections.csv, combined over its reviewers.
 
     Attributes:
-        agreed: By clip, the verdict of all its reviewers.
-        disputed: Clips on which they do not agree, which stay as they are.
-        facts: What the corrected corpus says of itself: file, sha256, of_index (the hash of the reviewed corpus), reviewers.
+        agreed: The common verdict of all reviewers of a clip, by clip.
+        disputed: Clips on which the reviewers do not agree; their labels stay as they are.
+        facts: Facts that the corrected dataset stores: file (path), sha256 (of the file), of_index (hash of the index of the
+            reviewed dataset), reviewers (names).
     """
 
     agreed: dict[str, LabelVerdict]
@@ -81,10 +83,10 @@ class Corrections(NamedTuple):
 
 
 def read_verdicts(path: Path) -> list[LabelVerdict]:
-    """Return what the file holds, in its order; nothing where there is none.
+    """Return the verdicts of a file in their order; none if there is no file.
 
     Raises:
-        CorpusError: It is damaged, or was edited into what no review writes.
+        CorpusError: It is damaged, or has a verdict that no review would write.
     """
     try:
         with open_regular(path, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
@@ -107,15 +109,15 @@ def read_verdicts(path: Path) -> list[LabelVerdict]:
 
 
 def _read_cell(column: str, text: str) -> str:
-    """Return a cell; labels and reviewers in NFC, as a corpus has them, whatever a program has made of the file."""
+    """Return a cell; labels and reviewers in Unicode form NFC, as in a dataset, in case another program rewrote the file."""
     return composed(unguard(text)) if column in ("old", "new", "who") else unguard(text)
 
 
 class VerdictFile:
-    """The corrections.csv of a review that continues: read again only where another process has changed it.
+    """The corrections.csv of a running review, which is read again only if another process has changed it.
 
-    Raises:
-        CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
+    All methods raise CorpusError if the folder of the dataset is gone (for example renamed), if another process has locked the
+    file, or if it is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -124,7 +126,7 @@ class VerdictFile:
         self._verdicts: list[LabelVerdict] = []
 
     def read(self) -> list[LabelVerdict]:
-        """Return what the file holds, in its order."""
+        """Return the verdicts of the file in their order."""
         refuse_gone(self.path.parent)
         state = _state(self.path)
         if state is None or state != self._state:
@@ -132,9 +134,9 @@ class VerdictFile:
         return self._verdicts
 
     def add(self, said: LabelVerdict) -> None:
-        """Write a verdict below all others, in place of an earlier one of this reviewer on this clip.
+        """Add a verdict at the end, and remove an earlier one of this reviewer on this clip.
 
-        The file grows by a line, so that the last of many thousand takes no longer than the first.
+        Without an earlier one, a line is appended, so that the last of many thousand verdicts takes no longer than the first.
         """
         with _held(self.path):
             verdicts = self.read()
@@ -145,7 +147,7 @@ class VerdictFile:
             self._verdicts, self._state = [*others, said], _state(self.path)
 
     def take_back(self, is_meant: Callable[[LabelVerdict], bool]) -> LabelVerdict | None:
-        """Remove the last verdict of which that holds, and return it; None: there is none."""
+        """Remove the last verdict for which ``is_meant`` returns true, and return it; None: there is none."""
         with _held(self.path):
             verdicts = [*self.read()]
             place = next((place for place in reversed(range(len(verdicts))) if is_meant(verdicts[place])), None)
@@ -158,7 +160,7 @@ class VerdictFile:
 
 
 def refuse_gone(corpus_folder: Path) -> None:
-    """Refuse to go on without the folder of the corpus; a second one must not be made in its place."""
+    """Raise CorpusError if the folder of the dataset is gone; a new one must not be created in its place."""
     if not corpus_folder.is_dir():
         raise CorpusError(
             f"{corpus_folder}: the dataset is no longer there, so verdicts cannot be read or written. Give it its old name, "
@@ -168,8 +170,8 @@ def refuse_gone(corpus_folder: Path) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Hold the file for this process; others wait meanwhile."""
-    refuse_gone(path.parent)  # which a lock would make
+    """Lock the file for this process within this block; other processes wait meanwhile."""
+    refuse_gone(path.parent)  # first, because a lock would create the folder
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):
             yield
@@ -180,7 +182,7 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
-    """Return a value that changes when a file is written; None: there is none."""
+    """Return a value that changes when a file is written; None: there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -189,12 +191,12 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 
 def _judged(verdict: LabelVerdict) -> tuple[str, str, str]:
-    """Return what a reviewer has one verdict on."""
+    """Return the key of a verdict, of which there is one per clip, reviewer and index."""
     return verdict.clip, verdict.who, verdict.index_hash
 
 
 def _append(said: LabelVerdict, path: Path) -> bool:
-    """Write a verdict at the end of the file; False: there is none, or it was saved in another form, as spreadsheets do."""
+    """Append a verdict to the file; return False if there is no file, or if a spreadsheet has saved it in another form."""
     head = _as_text([_NAMES]).encode()
     try:
         with path.open("rb+") as file:
@@ -208,7 +210,7 @@ def _append(said: LabelVerdict, path: Path) -> bool:
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(size)  # half a line would be damage
+                file.truncate(size)  # half a line would damage the file
                 raise
     except FileNotFoundError:
         return False
@@ -218,10 +220,10 @@ def _append(said: LabelVerdict, path: Path) -> bool:
 
 
 def read_corrections(path: Path) -> Corrections:
-    """Return what the reviewers of a file agree on.
+    """Return the verdicts of a file on which all reviewers of a clip agree.
 
     Raises:
-        CorpusError: It is missing or damaged, is of several corpora, or changes nothing.
+        CorpusError: The file is missing or damaged, is about several datasets, or would change nothing.
     """
     verdicts = read_verdicts(path)
     if not verdicts:
@@ -255,7 +257,15 @@ def read_corrections(path: Path) -> Corrections:
 
 
 def check_place(folder: Path, task_type: str) -> None:
-    """Refuse to write a corrected corpus over one that is not, and to correct what has no classes."""
+    """Check that a corrected dataset may be written into a folder.
+
+    Args:
+        folder: data/<dataset>.
+        task_type: Task of the dataset.
+
+    Raises:
+        CorpusError: The folder has the dataset without corrections, or the task is not classification.
+    """
     if task_type != "classification":
         raise CorpusError(
             f"--corrections: labels can be corrected only for classification; received task_type={task_type}. Remove "
@@ -270,18 +280,19 @@ def check_place(folder: Path, task_type: str) -> None:
 
 
 def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -> "tuple[pd.DataFrame, dict[str, Any]]":
-    """Return clips with the labels that reviewers agree on, and what a corrected corpus says of itself.
+    """Return clips with the labels on which reviewers agree, and the facts that a corrected dataset stores.
 
     Args:
-        clips: With clip, label, source_clip and reason (null: usable); a bad recording gets a reason, as do copies of it.
-        corrections: Of these clips: whoever's old label is another one has reviewed another corpus.
-        answer: As of `check_names`.
+        clips: One row per clip, with the columns clip, label, source_clip and reason (null: usable). A bad recording and its
+            augmented copies get a reason.
+        corrections: The verdicts on these clips.
+        answer: The answer to whether classes that differ only in notation are the same, as for `check_names`.
 
     Returns:
         The clips; and the facts of `Corrections` with n_changed, n_left_out (clips, without copies) and n_disputed.
 
     Raises:
-        CorpusError: A clip is unknown, or has not the old label.
+        CorpusError: A reviewed clip is not among the clips, or has another label than the reviewed one.
     """
     labels = dict(zip(clips["clip"], clips["label"], strict=True))
     source = corrections.facts["file"]
@@ -312,13 +323,14 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
 
 
 def describe_agreement(verdicts: Iterable[LabelVerdict], reviewer: str | None = None) -> list[str]:
-    """Return a sentence for each two reviewers who judged the same clips: Cohen's kappa of their verdicts (Cohen 1960).
+    """Return a sentence about each pair of reviewers who judged the same clips, with Cohen's kappa of their verdicts.
 
-    A verdict is one of the four; whether both name the same right label is said next to it.
+    Kappa compares the four verdicts; how often both named the same new label is reported in addition. Source: Cohen 1960, "A
+    coefficient of agreement for nominal scales", Educational and Psychological Measurement 20.
 
     Args:
-        verdicts: Of all reviewers.
-        reviewer: One of the two; None: any two.
+        verdicts: Verdicts of all reviewers.
+        reviewer: Only pairs with this reviewer; None: all pairs.
     """
     by_reviewer: dict[str, dict[str, LabelVerdict]] = {}
     for verdict in verdicts:
@@ -352,7 +364,7 @@ def _describe_pair(names: tuple[str, str], first: dict[str, LabelVerdict], secon
 
 
 def _check(verdicts: Sequence[LabelVerdict]) -> None:
-    """Refuse what no review says; ValueError says why."""
+    """Raise ValueError for verdicts that no review would write."""
     refuse_unwritable((verdict.who for verdict in verdicts), "reviewers")
     pairs = [(verdict.clip, verdict.who) for verdict in verdicts]
     for verdict, pair in zip(verdicts, pairs, strict=True):

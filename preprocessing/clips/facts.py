@@ -1,6 +1,6 @@
 """Measure the facts about every clip that an index stores: length, sample rate, level and a hash of the audio.
 
-A clip that cannot be used gets the reason instead.
+For a clip that cannot be used the reason is stored instead.
 """
 
 from pathlib import Path
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 _FACTS = ("duration_s", "sample_rate_hz", "audio_hash", LEVEL, "n_channels", "peak", "kept_in_mean", "shares_above", "n_tracks")
 
 MOST_RATE_RATIO = 100
-"""Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz are within it."""
+"""Largest ratio between the sample rate of a file and the median of its corpus, either way; 8 kHz and 500 kHz are within it."""
 
 
 class FileSegment(NamedTuple):
-    """What is decoded: a file, or a segment of it.
+    """A file, or a segment of it, that is decoded as one clip.
 
     Attributes:
-        start_s: Where the segment begins; None: with the file.
-        end_s: Where it ends; None: with the file.
+        path: Path of the file.
+        start_s: Start of the segment (seconds); None: the start of the file.
+        end_s: End of the segment (seconds); None: the end of the file.
     """
 
     path: Path
@@ -47,17 +48,17 @@ def list_segments(clips: "pd.DataFrame", audio_folder: Path) -> list[FileSegment
 def describe_clips(
     clips: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: "Progress | None" = None
 ) -> "pd.DataFrame":
-    """Decode every clip once.
+    """Decode every clip once and return the facts about it.
 
     Args:
         clips: One row per clip, as `clips.table.check_clips` returns it: path, start_s and end_s are used.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that decode.
-        progress: Told how many clips are read.
+        audio_folder: The folder to which paths are relative.
+        n_processes: Number of processes that decode.
+        progress: Called with the number of clips that have been read.
 
     Returns:
-        The clips with the facts of `preprocessing.audio.read.AudioFacts` and reason: null where the clip can be used, which
-        takes a sample rate within `MOST_RATE_RATIO` of that of most clips.
+        The clips with a column for each fact of `preprocessing.audio.read.AudioFacts`, and the column reason: null if the clip
+        can be used, else why not. A clip whose sample rate is implausible (`implausible_rates`) cannot be used.
     """
     import pandas as pd
 
@@ -73,12 +74,12 @@ def describe_clips(
 
 
 def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
-    """Return the rows whose sample rate cannot be, next to those of the others, and the reason for each.
+    """Return the rows whose sample rate differs from the median by more than `MOST_RATE_RATIO`, with the reason for each.
 
-    A header that says 1 Hz makes a clip of an hour of a second, to whose length all others would be padded.
+    A damaged header with a rate of 1 Hz turns a clip of a second into one of hours, to whose length all others would be padded.
 
     Args:
-        rates_hz: Of every clip; NaN: not known.
+        rates_hz: Sample rate of every clip (Hz); NaN: not known.
     """
     rates = rates_hz.dropna().astype("float64")
     usual = rates.median()

@@ -28,9 +28,9 @@ FORMAT_VERSION = 1
 INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
 CORRECTIONS = "corrections"
-"""The fact of an index that says where its labels were corrected; see corrections.py."""
+"""Key of the fact about the corrections of labels (`preprocessing.clips.corrections`); missing: they are not corrected."""
 LOST_SOUND = "lost_sound"
-"""The fact of an index that says what of the sound settings may throw away; see preprocessing/audio/lost_sound.py."""
+"""Key of the fact about parts of the sound that settings may discard (`preprocessing.audio.lost_sound`)."""
 
 _METADATA_KEY = b"xval"
 _ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {
@@ -51,7 +51,20 @@ def write_index_files(
     corrections: Mapping[str, Any] = MappingProxyType({}),
     lost_sound: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
+    """Write annotations.parquet, if there are annotations, and then corpus.parquet.
+
+    Args:
+        folder: data/<dataset>.
+        index: One row per clip, with the columns of an index; written in the order of item and clip.
+        corpus: Name of the reader of the corpus.
+        audio_folder: The folder to which paths are relative.
+        task_type: Task of the dataset.
+        class_names: Classes in their order; none for regression.
+        annotations: One row per event: clip, start_s, end_s, label, annotator; None: clips have labels.
+        item_name: Name of the column from which the items were read; empty: not known.
+        corrections: Facts about corrected labels; empty: they are not corrected.
+        lost_sound: Facts about parts of the sound that settings may discard; None: not measured.
+    """
     import pyarrow
 
     schema = _schema(task_type, label_columns(index.columns))
@@ -77,22 +90,23 @@ def write_index_files(
 
 
 def word_of_item(column: str) -> str:
-    """Return what an item is by the name of its column, ``speaker`` of ``Speaker_ID``; empty: that is no word."""
+    """Return a word for an item from the name of its column, such as ``speaker`` from ``Speaker_ID``; empty: there is none."""
     column = {"path": "file"}.get(column, column)
     word = re.sub(r"[\W_]*(ids?|names?)$", "", column.lower()).replace("_", " ").strip()
     return written_out(word) if re.fullmatch(r"[a-z][a-z ]{1,19}", word) else ""
 
 
 def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
-    """Return the clips and the facts of corpus.parquet.
+    """Return the clips of corpus.parquet, one row each, and the facts about the dataset.
 
     Raises:
-        CorpusError: It is missing or damaged, or was changed: a clip is listed twice, or has no item, length or label.
+        CorpusError: The file is missing or damaged, or is not as preprocessing writes it: for example, a clip is listed twice,
+            or has no item, length or label.
     """
     try:
         table = parquet_files.read_table(path)
         facts: dict[str, Any] = json.loads(table.schema.metadata[_METADATA_KEY])
-        is_newer = facts["format_version"] > FORMAT_VERSION  # whose columns are not known here
+        is_newer = facts["format_version"] > FORMAT_VERSION  # written by a newer version, whose columns are not known here
         index = parquet_files.to_frame(table)
         if not is_newer:
             index = index.astype({"fold": "Int64"})
@@ -104,9 +118,9 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
 
 
 def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
-    """Refuse an index that preprocessing would not have written; ValueError says why.
+    """Raise ValueError for an index that preprocessing would not have written.
 
-    Examples of a script have no audio, and so no length.
+    Examples that a script provides (corpus custom) have no audio, and so no length and no sample rate.
     """
     targets, names = label_columns(index.columns), facts["class_names"]
     is_text = all(isinstance(facts[name], str) for name in ("corpus", "audio_folder", "task_type", "index_hash"))
@@ -134,12 +148,12 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
 
 
 def move_audio(path: Path, before: Path, after: Path) -> None:
-    """Let corpus.parquet name the audio folder anew where it is in a folder that was renamed.
+    """Update the audio folder in corpus.parquet after a folder that contains it was renamed.
 
     Args:
-        path: Of the index.
-        before: What the folder was called, as an absolute path.
-        after: What it is called.
+        path: Path of corpus.parquet.
+        before: The folder before it was renamed, as an absolute path.
+        after: The folder now.
     """
     table = parquet_files.read_table(path)
     facts = json.loads(table.schema.metadata[_METADATA_KEY])
@@ -151,11 +165,16 @@ def move_audio(path: Path, before: Path, after: Path) -> None:
 
 
 def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
-    """Return the audio hashes of the clips, without reading the rest of an index.
+    """Return the audio hashes of the clips of a dataset, without reading the rest of its index.
+
+    Args:
+        folder: data/<dataset>.
 
     Returns:
-        item, clip and audio_hash of every clip, augmented copies included; None where there is no index, or a clip without a
-        hash.
+        One row per clip, including augmented copies: item, clip and audio_hash. None: there is no index, or a clip has no hash.
+
+    Raises:
+        CorpusError: The index is damaged.
     """
     path = folder / INDEX_NAME
     if not path.is_file():
@@ -168,17 +187,38 @@ def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
 
 
 def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the events of the recordings in the index, with their clips in place of their paths."""
+    """Return the events of the recordings in an index, with the clip of each instead of its path.
+
+    Args:
+        annotations: One row per event: path, start_s, end_s, label, annotator.
+        index: One row per recording: path, clip.
+
+    Returns:
+        clip, start_s, end_s, label, annotator; sorted in this order.
+
+    Raises:
+        CorpusError: No recording has an event.
+    """
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
-        raise CorpusError(f"None of the {counted(len(index), 'usable recording')} has an annotated event.")
+        raise CorpusError(
+            f"None of the {counted(len(index), 'usable recording')} has an annotated event. Check that the table of events "
+            "belongs to these recordings."
+        )
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
 def hash_index(
     index: "pd.DataFrame", *, task_type: str, class_names: Iterable[str], annotations: "pd.DataFrame | None" = None
 ) -> str:
-    """Return thirty-two hex digits of the content of an index; arguments as of `write_index`, sorted in its order."""
+    """Return the hash of the content of an index, thirty-two hex digits.
+
+    Args:
+        index: One row per clip, in the order in which they are written.
+        task_type: Task of the dataset.
+        class_names: Classes in their order.
+        annotations: One row per event; None: clips have labels.
+    """
     content = json.dumps([task_type, list(class_names)]) + index.to_csv(index=False, lineterminator="\n")
     if annotations is not None:
         content += annotations.to_csv(index=False, lineterminator="\n")
@@ -186,7 +226,7 @@ def hash_index(
 
 
 def read_annotations(path: Path) -> "pd.DataFrame":
-    """Return annotations.parquet: clip, start_s, end_s, label, annotator.
+    """Return the events in annotations.parquet: clip, start_s, end_s (seconds in the recording), label, annotator.
 
     Raises:
         OSError, ValueError: It is missing, damaged, or lacks a column.

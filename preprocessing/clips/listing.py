@@ -1,4 +1,4 @@
-"""What audio files are in a folder, and what else."""
+"""List the audio files of a folder, and find the files that a table names."""
 
 import os
 import re
@@ -10,19 +10,19 @@ from preprocessing.clips.notation import composed
 from xval.base.errors import CorpusError, counted
 
 NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
-"""Of a name that `is_utf8` refuses."""
+"""End of an error about names for which `is_utf8` is false."""
 
 ITEM_NAME = "item_name"
-"""What ``attrs`` of a table of clips, and a fact of an index, call the column that the items were read from."""
+"""Key of the name of the column from which items were read, in ``attrs`` of a table of clips and in the facts of an index."""
 
 SIMILAR_NAMES, OVERLAPS, SHARED_FILES = "similar_names", "overlaps", "shared_files"
-"""What ``attrs`` of a table of clips, and options, call three questions that a user answers: whether names that differ only in
-notation are one or several, whether clips of one file that overlap are kept, and whether a file may have segments of
-several items. Where ``attrs`` have no answer, the first are refused and the others kept."""
+"""Keys of three answers of the user, in ``attrs`` of a table of clips and as options: whether names that differ only in
+notation are one or several, whether overlapping clips of one file are kept, and whether a file may have segments of several
+items. Without an answer in ``attrs``, the first raises an error and the others are kept."""
 ASK, ONE, SEVERAL, KEEP = "ask", "one", "several", "keep"
 
 HEADER_CHECKED = "header_checked"
-"""What ``attrs`` of a table of clips say where its reader has looked for misspelt columns, since a user may choose columns."""
+"""Key in ``attrs`` of a table of clips whose reader has already looked for misspelt columns, since users may choose columns."""
 
 _N_SHOWN = 3
 
@@ -31,13 +31,16 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     """Return the audio files in a folder and below it.
 
     Args:
-        folder: Where the corpus is.
-        expected: What should be there, for the error: ``Actor_01/03-01-05-01-02-01-16.wav``.
-        suffixes: Endings of the files wanted, in lower case.
+        folder: Folder of the corpus.
+        expected: What the folder should contain, for errors, such as ``Actor_01/03-01-05-01-02-01-16.wav``.
+        suffixes: Endings of the files to list, in lower case.
 
     Returns:
-        Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
+        Paths relative to the folder, posix, sorted. Hidden files, files that macOS adds to archives, and augmented copies are
         skipped.
+
+    Raises:
+        CorpusError: There is no such folder or no such file in it, a folder cannot be read, or a name is not UTF-8.
     """
     if folder.is_file():
         raise CorpusError(f"{folder} is a file. Give the folder of {expected}. For a table: xval prepare table")
@@ -47,7 +50,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
 
 
 def list_audio_in_each(folders: Sequence[Path], expected: str) -> list[list[str]]:
-    """Return the audio files in and below each of some folders, as `list_audio` does; none is listed twice."""
+    """Return the audio files in and below each of some folders, as `list_audio` does; no file is listed twice."""
     found = zip(folders, files_in_each(folders), strict=True)
     return [_audio_among(folder, files, expected, AUDIO_SUFFIXES) for folder, files in found]
 
@@ -65,7 +68,7 @@ def _audio_among(folder: Path, files: Iterable[Path], expected: str, suffixes: S
 
 
 def is_utf8(name: str) -> bool:
-    """Return whether a name is text: bytes of a file name that are no UTF-8 become lone surrogates in Python."""
+    """Return whether a file name is valid UTF-8; in Python, other bytes of it become lone surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -74,23 +77,26 @@ def is_utf8(name: str) -> bool:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and in those below it, as `files_in_each` does for several."""
+    """Return the files in a folder and in the folders below it, as `files_in_each` does for several folders."""
     return files_in_each([folder])[0]
 
 
 def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
-    """Return the files in and below each of some folders, none of which is in another one.
+    """Return the files in and below each of some folders, none of which is inside another one.
 
-    Links to folders are followed, but not to one that is listed already, under whatever name, nor to one that holds the link
-    or the folder: it would bring in what is next to it. A folder (or a link to one) that is called like an audio file and
-    holds none counts as one: who reads it says what it is.
+    Links to folders are followed, except to a folder that is listed already, and to one that contains the link or one of the
+    folders: it would add files next to them. A folder that is named like an audio file and contains no audio is returned as a
+    file, so that an error about it is raised when it is read.
+
+    Raises:
+        CorpusError: A folder cannot be read.
     """
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     files: list[list[Path]] = [[] for _ in folders]
     called_so: list[list[Path]] = [[] for _ in folders]
     seen = set[Path]()
     waiting = [(number, Path(folder)) for number, folder in enumerate(folders)]
-    for number, start in waiting:  # which grows: what links lead to comes behind all that is there itself
+    for number, start in waiting:  # the list grows: targets of links come after everything that is in the folders themselves
         real_start = Path(os.path.realpath(start))
         for place, below, names in os.walk(start, onerror=_refuse_unreadable):
             real = real_start / Path(place).relative_to(start)
@@ -111,12 +117,12 @@ def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Return whether a path leads through something hidden, or what macOS leaves in archives."""
+    """Return whether a part of a path is hidden, or is a folder that macOS adds to archives."""
     return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def is_of_mac(path: Path) -> bool:
-    """Return whether a file is what macOS leaves next to others, called as they are: it holds no audio."""
+    """Return whether a file is one that macOS adds for a file, under the same name after ``._``; it contains no audio."""
     return any(part.startswith(("._", "__MACOSX")) for part in path.parts)
 
 
@@ -141,22 +147,27 @@ def describe_folder(folder: Path) -> str:
 
 
 def shorten(names: Sequence[str], most: int = _N_SHOWN) -> str:
-    """Return some names, and of many the first and their number: ``a, b, ... (7 in all)``."""
+    """Return names separated by commas; of more than ``most``, the first ones and their number: ``a, b, ... (7 in all)``."""
     return first_names(names, most) + (f" ({len(names)} in all)" if len(names) > most else "")
 
 
 def first_names(names: Iterable[str], most: int = _N_SHOWN) -> str:
-    """Return some names, and of many the first: ``a, b, ...``."""
+    """Return names separated by commas; of more than ``most``, the first ones: ``a, b, ...``."""
     listed = list(names)
     return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
 
 
-# Whatever the ending: copies may have been converted since.
+# Any ending, because copies may have been converted.
 _COPY = re.compile(r"\.augmented-\d+\.", re.IGNORECASE)
 
 
 def copy_name(stem: str, number: int) -> str:
-    """Return the file name of the copy with this number, from 1, of a file without its ending."""
+    """Return the file name of an augmented copy.
+
+    Args:
+        stem: Name of the source file without its ending.
+        number: Number of the copy, from 1.
+    """
     return f"{stem}.augmented-{number}.wav"
 
 
@@ -166,7 +177,7 @@ def is_copy(path: str | Path) -> bool:
 
 
 class AudioFiles:
-    """The audio files of a folder, as a table names them: with another ending, or letters composed otherwise (NFC, NFD)."""
+    """Finds the audio files of a folder by their names in a table, also with another ending or Unicode form (NFC, NFD)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -177,11 +188,11 @@ class AudioFiles:
         """Return the path of a file that a table names.
 
         Args:
-            path: Relative to the folder.
+            path: Path in the table, relative to the folder.
 
         Returns:
-            The path itself; or, where no such file is there, that of the one audio file which differs in its ending or in the
-            composition of its letters alone.
+            The path itself; or, if there is no such file, the path of the only audio file that differs only in its ending or
+            its Unicode form.
         """
         if (self._folder / path).exists():
             return path
@@ -192,11 +203,11 @@ class AudioFiles:
         return (folder / names[0]).as_posix() if len(names) == 1 else path
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the audio files that are in a folder, which is relative to the whole, sorted."""
+        """Return the sorted names of the audio files in a subfolder, given relative to the folder (posix)."""
         return sorted(name for names in self._listing(folder).values() for name in names)
 
     def _place(self, folder: PurePosixPath) -> PurePosixPath:
-        """Return a folder as the disk has it; each is looked for once."""
+        """Return the name of a subfolder on the disk, which may have another Unicode form; each is looked for once."""
         if folder == folder.parent:
             return folder
         if folder not in self._places:
@@ -209,7 +220,7 @@ class AudioFiles:
         return self._places[folder]
 
     def _listing(self, folder: str) -> dict[str, list[str]]:
-        """Return the names of the audio files of a folder by these names without endings, in NFC; each folder is read once."""
+        """Return the audio files of a subfolder, by their names in NFC without endings; each folder is read once."""
         if folder not in self._names:
             listing: dict[str, list[str]] = {}
             place = self._folder / folder
@@ -221,6 +232,6 @@ class AudioFiles:
 
 
 def without_ending(path: str) -> str:
-    """Return a posix path without the ending of an audio format; any other ending belongs to the name."""
+    """Return a posix path without the ending of an audio format; any other ending is a part of the name and stays."""
     suffix = PurePosixPath(path).suffix
     return path[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else path

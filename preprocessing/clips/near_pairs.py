@@ -1,4 +1,4 @@
-"""The file of the clips of different items that are nearly alike: near_duplicates.csv."""
+"""near_duplicates.csv: pairs of clips of different items that contain nearly the same audio."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 FILE_NAME = "near_duplicates.csv"
 MOST_COMPARED = 5000
-"""Of larger corpora only ``check`` compares the clips: its time grows with the square of their number."""
+"""In datasets of more clips, only ``xval prepare --check`` compares them: the time grows with the square of their number."""
 
 
 def write_pairs(folder: Path, index_hash: str, rows: Sequence[tuple[str, str, str, str, float]]) -> "pd.DataFrame":
-    """Write pairs of clips that are nearly alike, and return them, the most alike first.
+    """Write pairs of clips with nearly the same audio, and return them, the most similar first.
 
     Args:
         folder: data/<dataset>.
-        index_hash: Of the corpus. Where there is no pair, a row without names says that this index was searched.
-        rows: clip, item, other_clip, other_item, likeness.
+        index_hash: Hash of the index of the dataset. If there is no pair, a row without names records that it was searched.
+        rows: clip, item, other_clip, other_item, likeness (0 to 1; for audio `preprocessing.quality.near_duplicates.likeness`).
     """
     import pandas as pd
 
@@ -36,11 +36,14 @@ def write_pairs(folder: Path, index_hash: str, rows: Sequence[tuple[str, str, st
 
 
 def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame | None":
-    """Return what `write_pairs` has written of this index; None: it was not searched, or another index was.
+    """Return the pairs that `write_pairs` has written for this index; None: this index was not searched.
 
     Args:
         folder: data/<dataset>.
-        index_hash: Of the opened corpus.
+        index_hash: Hash of the index of the opened dataset.
+
+    Raises:
+        CorpusError: The file is damaged.
     """
     path = folder / FILE_NAME
     if not path.is_file():

@@ -1,7 +1,7 @@
-"""Names that are written in several ways: which differ only in notation, and one form of them.
+"""Find names that differ only in notation, such as ``Speaker 1`` and ``speaker_01``, and choose one spelling of them.
 
-Inputs are names of items, classes, annotators or files. `notation_key` is the rule for all of them, by which names are asked
-about and never joined in silence. `composed` finds files, whose names macOS decomposes.
+`notation_key` is the rule for names of items, classes and annotators. Such names are never merged silently: the user is asked.
+`composed` is for names of files, which macOS writes in another Unicode form.
 """
 
 import re
@@ -22,11 +22,11 @@ def composed(name: str) -> str:
 
 
 def notation_key(name: str) -> str:
-    """Return what names have in common that differ only in notation.
+    """Return a key that is equal for names that differ only in notation.
 
-    That is case, spaces, hyphens, underscores and points between letters and numbers, zeros in front (01) and behind the point
-    (1.0), quotes around, characters without width, and compatibility forms of Unicode (NFKC). What separates two numbers
-    counts: 1_5, 1.5 and 15 are three names, and -1 and 1 are two.
+    It ignores case, spaces, hyphens, underscores and points between letters and numbers, leading zeros (01), zeros after the
+    point (1.0), quotes around the name, characters without width, and compatibility forms of Unicode (NFKC). A separator of two
+    numbers and a minus sign count: 1_5, 1.5 and 15 are three names, and -1 and 1 are two.
     """
     text = unicodedata.normalize("NFKC", name).casefold().translate(_TO_DASH).replace("_", " ")
     text = "".join(letter for letter in text if letter.isascii() or unicodedata.category(letter) != "Cf").strip()
@@ -37,17 +37,17 @@ def notation_key(name: str) -> str:
 
 
 def _between(match: re.Match[str]) -> str:
-    """Return what separates two parts of a name, as far as it counts."""
+    """Return the part of a separator between two parts of a name that counts in the key."""
     before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
     separator = "".join(match[0].split())
     if not before or not after:
-        return separator  # of -1 and of the grade A-
-    is_minus = after.isdecimal() and bool(re.search(r"[\s.]-$", match[0]))  # of snr_-5
+        return separator  # such as the minus of -1, and of the grade A-
+    is_minus = after.isdecimal() and bool(re.search(r"[\s.]-$", match[0]))  # as in snr_-5
     return ("." if separator == "." else " ") * (before.isdecimal() and after.isdecimal()) + "-" * is_minus
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of names that differ only in notation, each sorted, in the order in which they occur."""
+    """Return the groups of names that differ only in notation, each sorted, in the order of their first occurrence."""
     alike: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         alike.setdefault(notation_key(name), []).append(name)
@@ -55,6 +55,6 @@ def similar_names(names: Iterable[str]) -> list[list[str]]:
 
 
 def common_spellings(names: Iterable[str]) -> dict[str, str]:
-    """Return the spelling of each name that differs from another only in notation: the most frequent, then the shortest."""
+    """Return, for each name that differs from another only in notation, the most frequent spelling (ties: the shortest)."""
     counts = Counter(names)
     return {name: min(ways, key=lambda way: (-counts[way], len(way), way)) for ways in similar_names(counts) for name in ways}

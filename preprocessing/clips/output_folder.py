@@ -1,7 +1,7 @@
-"""Folders of audio files that are made of other audio files: never over another run's files, each of them whole.
+"""Folders of audio files that are made from other audio files; files are written completely or not at all.
 
-A note in the folder holds the settings of the run and what each file is made of. A later run with the same settings keeps what
-still holds; one with other settings raises an error that lists the differences.
+A note in the folder stores the settings of the run and the source of each file. A later run with the same settings keeps the
+files that are still valid; one with other settings raises an error that lists the differences.
 """
 
 import csv
@@ -32,11 +32,11 @@ from xval.base.operating_system import read_regular
 
 LEFT_OUT_NAME, LEFT_OUT_COLUMNS = "left_out.csv", ("path", "reason")
 
-_LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows alike
+_LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes; the limit of common file systems
 
 
 def _plain(name: str) -> str:
-    """Return the name of a file that is in the folder; ValueError for another."""
+    """Return the name of a file unchanged; raise ValueError if it is outside of the folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name} is outside the folder")
@@ -44,11 +44,12 @@ def _plain(name: str) -> str:
 
 
 class SourceFile(NamedTuple):
-    """A file that others are made of.
+    """A file from which others are made.
 
     Attributes:
-        stamp: What changes when it is replaced, as `stamp_of` gives it; empty where other settings of the run say it.
-        files: What is made of it, relative to the folder that is written, posix.
+        stamp: Size and time of the file as from `stamp_of`, which change when it is replaced; empty if the settings of the run
+            determine its content.
+        files: The files that are made from it, posix, relative to the output folder.
     """
 
     stamp: tuple[int, ...]
@@ -57,12 +58,12 @@ class SourceFile(NamedTuple):
 
 @dataclass(frozen=True)
 class _Note:
-    """What a run has noted about its folder.
+    """The note that a run has written into its folder.
 
     Attributes:
-        complete: Whether nothing is missing.
-        settings: All that decides what the files hold.
-        sources: The files that others are made of, by their paths.
+        complete: Whether all files were written.
+        settings: All settings on which the content of the files depends.
+        sources: The files from which others are made, by their paths.
     """
 
     complete: bool
@@ -71,7 +72,7 @@ class _Note:
 
 
 class OutputFolder:
-    """The folder that a run writes, and what the run before it noted there; `open_output` makes one."""
+    """The folder into which a run writes, with the note of the run before it; `open_output` returns one."""
 
     def __init__(self, folder: Path, note: Path, settings: dict[str, Any], before: Mapping[str, SourceFile]) -> None:
         self.has_begun = False
@@ -79,16 +80,16 @@ class OutputFolder:
         self._before, self._sources = before, dict(before)
 
     def begin(self, sources: Mapping[str, SourceFile], lists: Sequence[str] = ()) -> None:
-        """Remove outputs of files that are gone or were replaced, and note what this run makes; the other outputs are kept.
+        """Remove outputs whose sources are gone or were replaced, and write the note of this run; other outputs are kept.
 
         Args:
-            sources: The files that others are made of, by their paths.
-            lists: Tables of this run, which name what is removed.
+            sources: The files from which others are made, by their paths.
+            lists: Tables of the run in the folder, which are removed too if an output is, because they name it.
         """
         for made_of, source in sources.items():
             _refuse_name(made_of, source.files)
         old = [source for path, source in self._before.items() if sources.get(path) != source]
-        # Also a file of that name that no note lists: it would be taken for one that this run made.
+        # Also files of these names that no note lists: they would be taken for files that this run made.
         new = [source for path, source in sources.items() if self._before.get(path) != source]
         stale = [name for source in (*old, *new) for name in source.files]
         refuse_links(self._folder, stale)
@@ -97,16 +98,16 @@ class OutputFolder:
             _remove(self._folder, name)
         self._remove_parts()
         self._sources = dict(sources)
-        # Behind the removal: a run that is killed between both removes again, and never keeps what was made otherwise.
+        # After the removal: a run that is killed in between removes again, and never keeps files made with other settings.
         self._write(complete=False)
 
     def finish(self) -> None:
-        """Note that nothing is missing."""
+        """Write into the note that all files were written."""
         self._remove_parts()
         self._write(complete=True)
 
     def _remove_parts(self) -> None:
-        """Remove what processes have left half written that were killed: no other process writes here."""
+        """Remove half-written files of killed processes; no other process writes here, because the folder is locked."""
         for path in self._folder.rglob(".*.part"):
             if path.is_file():
                 path.unlink(missing_ok=True)
@@ -118,16 +119,21 @@ class OutputFolder:
 
 @contextmanager
 def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overwrite: bool) -> Iterator[OutputFolder]:
-    """Hold the folder of a run: what an earlier run with the same settings made there is kept.
+    """Lock the output folder of a run within this block; files of an earlier run with the same settings are kept.
 
     Args:
-        folder: Made when missing.
-        note_name: File in it that keeps the settings and what the files were made of.
-        settings: All that decides what the files hold, as JSON holds it.
-        overwrite: Whether files of another run, or of a complete one, are replaced; one that was interrupted continues.
+        folder: Created if it is missing.
+        note_name: Name of the file in it with the settings and the sources.
+        settings: All settings on which the content of the files depends, as values that JSON can hold.
+        overwrite: Whether files of a run with other settings, or of a complete run, are replaced; an interrupted run with the
+            same settings continues.
 
     Yields:
-        The folder, in which nothing is touched before its `begin`. It is complete when this context ends without an error.
+        The folder. No file is changed before its `begin`; it is noted as complete when this block ends without an error.
+
+    Raises:
+        CorpusError: It cannot be created or written, another run writes into it, it has files of other origin, or files made
+            with other settings and ``overwrite`` is false.
     """
     if folder.exists() and not folder.is_dir():
         raise CorpusError(f"{folder} is a file. Give a folder.")
@@ -142,7 +148,7 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
         raise CorpusError(f"{folder} cannot be created or written: {error.strerror or error}.") from error
     output = None
     try:
-        # As JSON gives it back, so that both can be compared.
+        # As read back from JSON (lists for tuples), so that they can be compared with those of the note.
         wanted = json.loads(json.dumps(settings))
         output = OutputFolder(folder, folder / note_name, wanted, _read_before(folder, folder / note_name, wanted, overwrite))
         yield output
@@ -159,7 +165,7 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
-    """Return the size of a file (bytes) and the time of its last change (ns), to tell that it was replaced; () for no file."""
+    """Return the size (bytes) and modification time (ns) of a file, which change if it is replaced; (): no such file."""
     try:
         facts = path.stat()
     except OSError:
@@ -171,8 +177,11 @@ def name_copies(folder: Path) -> dict[str, str]:
     """Return the name of the wav copy of every audio file in a folder and below it.
 
     Returns:
-        ``{path: path of the copy}``, posix, relative to the folder and to that of the copies, in natural order. Hidden files
-        and augmented copies are skipped.
+        ``{path: path of the copy}``, posix, relative to the folder and to the folder of the copies, in natural order. Hidden
+        files and augmented copies are skipped.
+
+    Raises:
+        CorpusError: There are no audio files, or two of them would have the same copy.
     """
     copies: dict[str, str] = {}
     sources: dict[str, str] = {}
@@ -186,12 +195,15 @@ def name_copies(folder: Path) -> dict[str, str]:
 
 
 def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -> None:
-    """Refuse two folders that are one, or of which one is in the other.
+    """Check that two folders are different, and that none is inside the other.
 
     Args:
-        one: What it is called, and where it is.
-        other: The same of the other.
-        reason: What would happen, behind "so that".
+        one: Name of a folder for the error, and its path.
+        other: Name and path of the other folder.
+        reason: What would happen, as a clause that continues "so ...".
+
+    Raises:
+        CorpusError: They are the same, or one is inside the other.
     """
     (one_name, one_folder), (other_name, other_folder) = one, other
     first, second = one_folder.resolve(), other_folder.resolve()
@@ -203,8 +215,18 @@ def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, subtype: str = "PCM_16") -> None:
-    """Write samples, float32 (n_samples,), as a mono wav file, whole or not at all."""
-    # Encoded in memory: libsndfile itself does not say that a disk is full.
+    """Write samples as a mono wav file, completely or not at all.
+
+    Args:
+        path: Path of the file.
+        samples: float32 (n_samples,), full scale is 1.
+        sample_rate_hz: Sample rate (Hz).
+        subtype: Encoding of a sample, by libsndfile's name.
+
+    Raises:
+        CorpusError: libsndfile cannot encode it, or the file cannot be written.
+    """
+    # Encoded in memory, because libsndfile does not report that a disk is full.
     encoded = io.BytesIO()
     try:
         with interrupts_postponed():  # libsndfile calls the methods of the buffer
@@ -215,7 +237,7 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, sub
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
-    """Return the number of samples of a wav file and their rate, from its header; None where there is no such file."""
+    """Return the number of samples of a wav file and its sample rate (Hz), from its header; None: there is no readable file."""
     try:
         facts = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError):
@@ -224,7 +246,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a csv file, whole or not at all."""
+    """Write a CSV file completely or not at all; texts that a spreadsheet would run as formulas are escaped."""
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -236,7 +258,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: bool) -> dict[str, SourceFile]:
-    """Return what the files that are there were made of, without a stamp where they are replaced; refuse other files."""
+    """Return the sources of the files that are there, with an impossible stamp if they are to be replaced; check the note."""
     if not note.exists():
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             raise CorpusError(
@@ -261,7 +283,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
 
 
 def _refuse_name(path: str, files: Iterable[str]) -> None:
-    """Refuse a source of which a file would be made whose name no file system takes."""
+    """Raise CorpusError if the name of a file to be made is too long for a file system."""
     for name in (PurePosixPath(file).name for file in files):
         if len(name.encode()) > _LONGEST_NAME:
             raise CorpusError(
@@ -276,7 +298,7 @@ def _remove(folder: Path, name: str) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            return  # it cannot be there
+            return  # a file of such a name cannot exist
         raise CorpusError(f"{path} cannot be replaced: {error.strerror}.") from error
     with suppress(OSError):
         for parent in path.relative_to(folder).parents[:-1]:

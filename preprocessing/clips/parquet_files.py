@@ -1,4 +1,4 @@
-"""Write parquet files, and read them with care: they may have been cut or edited, or be something else."""
+"""Write and read parquet files; a file that was cut off, edited, or is no parquet file raises OSError or ValueError."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["text", "text or nothing", "number", "whole number", "yes or no"]
 T = TypeVar("T")
 
-# A small file takes five times as long by several threads, or with a call for each column.
+# A small file that is read by several threads, or column by column, takes five times as long.
 _LARGEST_READ_AT_ONCE = 64 << 20  # bytes
 
 
@@ -32,13 +32,13 @@ def read_table(
 
     Args:
         path: The file.
-        needed: The columns that must be there, and what they hold: a number may be missing (NaN), nothing else may.
-        columns: Read these, as far as they are there; None: all.
-        most_rows: How many rows it may have.
+        needed: The columns that must exist, and the kind of their values. Only numbers, and "text or nothing", may be missing.
+        columns: Read only these columns, as far as they exist, and the needed ones; None: all.
+        most_rows: Largest number of rows that is read.
 
     Raises:
-        OSError: It is missing, cannot be read, is no regular file, or has more rows.
-        ValueError: It is no parquet file or damaged, lacks a column, or a column holds something else.
+        OSError: The file is missing, cannot be read, is no regular file, or has more rows.
+        ValueError: It is damaged or no parquet file, lacks a column, or a column has values of another kind.
     """
     wanted = None if columns is None else list(dict.fromkeys((*columns, *(needed or {}))))
 
@@ -62,7 +62,7 @@ def to_frame(table: "pyarrow.Table") -> "pd.DataFrame":
     """Return a table as a DataFrame.
 
     Raises:
-        ValueError: A value has no such form, as a time that no calendar has, or what pandas has noted in the file is damaged.
+        ValueError: pandas cannot represent a value, such as an impossible date, or pandas' own metadata in the file is damaged.
     """
     try:
         frame: pd.DataFrame = table.to_pandas()
@@ -72,25 +72,25 @@ def to_frame(table: "pyarrow.Table") -> "pd.DataFrame":
 
 
 def read_schema(path: Path) -> "pyarrow.Schema":
-    """Return the columns of a parquet file and their types, reading no more than its footer.
+    """Return the columns of a parquet file and their types; only its footer is read.
 
     Raises:
-        OSError, ValueError: As `read_table`.
+        OSError, ValueError: It is missing, cannot be read, or is damaged.
     """
     return _read(path, lambda file: file.schema_arrow)
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the columns of a parquet file, reading no more than its footer.
+    """Return the names of the columns of a parquet file; only its footer is read.
 
     Raises:
-        OSError, ValueError: As `read_table`.
+        OSError, ValueError: It is missing, cannot be read, or is damaged.
     """
     return [str(name) for name in read_schema(path).names]
 
 
 def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
-    """Write a table, without the index of a DataFrame.
+    """Write a table as a parquet file, without the index of a DataFrame.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -98,7 +98,7 @@ def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
     import pandas as pd
     from pyarrow import parquet
 
-    with path.open("wb") as file:  # pyarrow opens no path that is not UTF-8
+    with path.open("wb") as file:  # pyarrow cannot open a path that is not UTF-8
         if isinstance(table, pd.DataFrame):
             table.to_parquet(file, index=False)
         else:
@@ -122,7 +122,7 @@ def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:
 
 
 def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:
-    """Refuse a table that lacks a column, or has something else in it; ValueError says what."""
+    """Raise ValueError if a table lacks a column, or if the column has values of another kind."""
     from pyarrow import types
 
     if (n_found := table.column_names.count(name)) != 1:

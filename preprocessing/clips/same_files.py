@@ -1,4 +1,4 @@
-"""Give links and files with the same bytes one path, so that overlapping segments of one recording are found under any name."""
+"""Give links and files with the same bytes one path, so that overlapping segments of a recording are found under all names."""
 
 import hashlib
 from collections import defaultdict
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 
 def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
-    """Return for each clip the first path in the list that has the same content.
+    """Return for each clip the first path in the list whose file has the same content.
 
-    Files are compared where a clip is a segment (whole files are compared by their audio); only those of equal size are read.
+    Files are compared only if at least one clip is a segment (whole files are compared elsewhere, by the hash of their audio).
+    Only files of equal size are read.
 
     Args:
-        clips: One row per clip: path, start_s, end_s. A path where there is no file stays as it is.
-        audio_folder: What the paths are relative to.
+        clips: One row per clip: path, start_s, end_s. The path of a missing file stays as it is.
+        audio_folder: The folder to which paths are relative.
     """
     paths = [str(path) for path in clips["path"]]
     if clips[["start_s", "end_s"]].isna().all(axis=None):
@@ -36,7 +37,7 @@ def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
     return [names.get(path, path) for path in paths]
 
 
-@cache  # a list is looked at when it is checked, and when it is written
+@cache  # because a list is compared both when it is checked and when it is written
 def _hash_file(path: Path, _: int) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()

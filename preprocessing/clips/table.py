@@ -1,7 +1,7 @@
 """Check the list of clips that a reader in corpora/ returns, and add the columns that it may omit.
 
-The list is a DataFrame with path, item, label (or one or more ``label:<name>``) and any further columns. The result has all
-columns, each with values of one type, and every clip once.
+The list is a DataFrame with path, item, label (or one or more ``label:<name>``) and any additional columns. The result has all
+columns of an index, each with values of one type, and every clip once.
 """
 
 import math
@@ -45,45 +45,46 @@ if TYPE_CHECKING:
 
 REQUIRED_COLUMNS = ("path", "item", "label")
 NAMED = "label:"
-"""Prefix of the columns of a regression whose targets have names, which are used instead of ``label``."""
+"""Prefix of the columns of a regression with named targets, which are used instead of the column ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
 TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
 TASK_TYPES: tuple[str, ...] = get_args(TaskType)
 
 LARGEST_NAME = 1000
-"""Characters of a name; a model.json with a longer one is refused."""
+"""Largest number of characters of a name; a model.json with a longer one is not read."""
 
 _ONE_CLASS = ("classification", "frame_classification")
 _ROUNDED_S = 0.01
-"""By so much may one segment begin before another one ends, for annotations are rounded."""
+"""Overlap of two segments that is tolerated (seconds), because annotations are rounded."""
 _N_SHOWN = 3
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
-UTF-8), and what XML does not allow."""
+"""Characters that a terminal, a workbook or a results file cannot show: control characters, lone surrogates (bytes of a file
+name that are not UTF-8), and characters that XML does not allow."""
 
 
 def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) -> "pd.DataFrame":
     """Check a list of clips and complete it.
 
     Args:
-        clips: One row per clip. Required columns: path, item, label (or ``label:<name>``, one or more). Optional: clip (else
-            made of path and segment), phase, fold, start_s, end_s, source_clip, augmented. Others are skipped here, see
-            columns.py.
-        audio_folder: What the paths are relative to.
-        task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
-            may be none. ``multilabel_classification``: any number of labels of each clip, see label_sets.py.
+        clips: One row per clip. Required columns: path, item, label (or one or more ``label:<name>``). Optional: clip (made
+            from path and segment if missing), phase, fold, start_s, end_s, source_clip, augmented. Additional columns are
+            skipped here; `preprocessing.clips.columns` stores them.
+        audio_folder: The folder to which paths are relative.
+        task_type: ``regression``: labels become float64; otherwise they become text (1.0 becomes ``1``). ``representation``:
+            labels may be missing. ``multilabel_classification``: a clip has any number of labels, in the forms that
+            `preprocessing.clips.label_sets.join_labels` reads.
 
     Returns:
         The columns clip, path, item, label (or ``label:<name>``), start_s, end_s, phase, fold, source_clip, augmented, in the
-        rows' order. Text is NFC-normalised, so that one name written in two ways stays one; paths have no detours.
+        order of the rows. Texts are in Unicode form NFC; paths are relative and without ``.`` and ``..`` where possible.
 
     Raises:
-        CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
-            label of every clip for several labels),
-            labels are neither all text nor all numbers, a phase or segment is impossible, one clip is listed twice,
-            under one item or under two, two items (but files) or classes differ only in notation, or a name cannot be written
-            (`check_names`). Where ``attrs`` ask, also for clips that overlap, and for a file with segments of several items.
+        CorpusError: A required column is missing or a column is misspelt; there are no clips; an item or a label is empty (for
+            several labels: all labels are empty); labels are neither all text nor all numbers; a phase or segment is
+            impossible; a clip is listed twice; two items (unless they are files) or classes differ only in notation; or a name
+            cannot be written (`check_names`). If ``attrs`` of the clips ask for it, also if clips overlap, or if a file has
+            segments of several items.
     """
     import pandas as pd
 
@@ -92,7 +93,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     labels = {
         column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
     }
-    # Before there is a table, which holds no text that is no UTF-8.
+    # Before the table is made, because pandas cannot hold text that is not valid Unicode.
     classes = [name for name in labels[targets[0]] if isinstance(name, str)]
     if task_type == MULTI_LABEL:
         classes = [name for text in classes for name in split_labels(text)]
@@ -107,14 +108,14 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     names = [plain_name(clip) for clip in clips["clip"]] if "clip" in clips else segments
     refuse_unwritable(names, "clips")
     checked.insert(0, "clip", names)
-    as_listed = {composed(name): name for name in names}  # a name that is a path has the letters of the disk
+    as_listed = {composed(name): name for name in names}  # a name that is a path has the Unicode form of the disk
     sources = map(plain_name, _values(clips, "source_clip", None))
     checked["source_clip"] = [as_listed.get(source, source) or None for source in sources]
     checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
     answer = clips.attrs.get(SIMILAR_NAMES, "")
-    are_files = any(list(map(composed, files)) == items for files in (paths, names))  # two files are two, whatever their names
+    are_files = any(list(map(composed, files)) == items for files in (paths, names))  # different files are different items
     problems: list[str] = []
     with gathered(problems):
         check_names(checked["item"], "items", SEVERAL if are_files else answer)
@@ -141,7 +142,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
 
 @contextmanager
 def gathered(problems: list[str]) -> Iterator[None]:
-    """Add an error of the block to a list, to be told with others."""
+    """Append a CorpusError of this block to a list instead of raising it, so that several are reported together."""
     try:
         yield
     except CorpusError as error:
@@ -149,9 +150,14 @@ def gathered(problems: list[str]) -> Iterator[None]:
 
 
 def refuse_shared_files(clips: "pd.DataFrame") -> None:
-    """Raise when segments of one file are under several items: of one speaker, some would train and the others be tested.
+    """Check that the segments of each file belong to one item; otherwise one recording would be in training and test.
 
-    Columns: clip, path, item, augmented; files with the same content have the same path, as of `same_files.first_paths`.
+    Args:
+        clips: One row per clip: clip, path, item, augmented. Files with the same content have the same path, as from
+            `same_files.first_paths`.
+
+    Raises:
+        CorpusError: A file has segments of several items.
     """
     shared = list(find_shared_files(clips))
     if shared:
@@ -165,14 +171,18 @@ def refuse_shared_files(clips: "pd.DataFrame") -> None:
 
 
 def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
-    """Refuse names of items or classes that cannot be written, or that differ only in notation (`notation_key`).
+    """Check that names of items or classes can be written, and do not differ only in notation (`notation.notation_key`).
 
-    The latter would be one speaker on two sides of a fold, or one class taken for two.
+    Names that differ only in notation may put one speaker into training and test, or split a class.
 
     Args:
-        names: Of items or classes, in any order; each may be there several times.
-        what: What they name, in the plural: ``items``, ``classes``.
-        answer: ``ask``: options answer whether such names are the same; ``several``: they are not; empty: there are no options.
+        names: Names of items or classes in any order, also repeated.
+        what: What they name, in the plural, for errors: ``items``, ``classes``.
+        answer: The user's answer: ``several`` if such names are different; ``ask`` if an option can answer it; empty if there
+            is no such option.
+
+    Raises:
+        CorpusError: A name is missing, too long or has characters that cannot be written; or names differ only in notation.
     """
     once = list(dict.fromkeys(names))
     if wrong := [name for name in once if not isinstance(name, str) or is_missing(name)]:
@@ -193,11 +203,11 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
 
 
 def with_common_names(clips: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
-    """Return clips whose items and classes that differ only in notation have the most frequent spelling of them.
+    """Return clips in which items and classes that differ only in notation have their most frequent spelling.
 
     Args:
-        clips: Of any list, before it is checked.
-        task_type: What the labels are for; of a regression they are no names, of whole recordings joined ones.
+        clips: A list of clips before it is checked.
+        task_type: Task of the dataset; labels of a regression are no names and stay as they are.
     """
     changed = clips.copy()
     if "item" in clips:
@@ -216,11 +226,14 @@ def with_common_names(clips: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
 
 
 def refuse_unwritable(names: Iterable[str], what: str) -> None:
-    """Refuse names that are too long, or that the files of results cannot hold.
+    """Check that names are not too long and have only characters that results files can hold.
 
     Args:
-        names: In any order.
-        what: What they name, in the plural: ``paths``, ``items``.
+        names: Names in any order.
+        what: What they name, in the plural, for errors: ``paths``, ``items``.
+
+    Raises:
+        CorpusError: A name is longer than `LARGEST_NAME`, or has a character of `UNWRITABLE`.
     """
     by_fault: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -250,7 +263,7 @@ def natural_key(text: str) -> tuple[list[int | str], str]:
 
 
 def class_names_of(labels: Iterable[object], task_type: str) -> tuple[str, ...]:
-    """Return the classes that labels name, in natural order; none where they are no classes."""
+    """Return the classes among labels, in natural order; none if the task has no classes."""
     if task_type == MULTI_LABEL:
         names = {label for text in labels for label in split_labels(str(text))}
     else:
@@ -259,10 +272,10 @@ def class_names_of(labels: Iterable[object], task_type: str) -> tuple[str, ...]:
 
 
 def find_misspelt(columns: Sequence[str], known: Collection[str]) -> tuple[str, str] | None:
-    """Return a column that is a known one but for a slip, and that one; None: there is none.
+    """Return the first misspelt column and the known column that it should be; None: there is none.
 
-    A slip is another order of letters, case or separator (lable, Phase), and an s at the end where the known one is not there
-    (folds). Other words pass, however close: start, folder and phrase are further columns.
+    Misspelt are the same letters in another order, case or with another separator (lable, Phase), and, if the known column is
+    missing, with an s at the end (folds). All other names, such as start, folder or phrase, are additional columns.
     """
     for column in columns:
         letters = re.sub(r"[\W_]", "", column.casefold())
@@ -275,12 +288,12 @@ def find_misspelt(columns: Sequence[str], known: Collection[str]) -> tuple[str, 
 
 
 def label_columns(columns: Iterable[str]) -> list[str]:
-    """Return which of some columns are targets: ``label``, or every ``label:<name>``."""
+    """Return the columns that are targets: ``label``, or every ``label:<name>``."""
     return [column for column in columns if column == "label" or column.startswith(NAMED)]
 
 
 def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
-    """Refuse missing and unknown columns, and an empty list; return the columns of the targets."""
+    """Raise CorpusError for missing or misspelt columns, and for an empty list; return the columns of the targets."""
     columns = [str(column) for column in clips.columns]
     targets = label_columns(columns)
     named = [column for column in targets if column != "label"]
@@ -306,7 +319,7 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
 
 
 def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
-    """Return the values of an optional column; the default where there is none."""
+    """Return the values of an optional column, and the default for missing values or a missing column."""
     import pandas as pd
 
     if column not in clips:
@@ -315,14 +328,14 @@ def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
 
 
 def plain_path(path: object, audio_folder: Path) -> str:
-    """Return a path relative to the audio folder, with forward slashes and no detours: one file has one name."""
-    folder = os.path.abspath(audio_folder)  # noqa: PTH100 - resolve() would ask the disk about every clip
+    """Return a path relative to the audio folder, with forward slashes and without ``..`` in between: one name per file."""
+    folder = os.path.abspath(audio_folder)  # noqa: PTH100 - resolve() would access the disk for every clip
     whole = os.path.join(folder, str(path).replace("\\", "/"))  # noqa: PTH118 - Path keeps '..'
     return Path(os.path.relpath(whole, folder)).as_posix()
 
 
 def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list[str] | list[float]:
-    """Return labels as text for classification, as finite numbers for regression."""
+    """Return labels as numbers for regression, and as text for all other tasks."""
     if task_type not in TASK_TYPES:
         raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
     if task_type == MULTI_LABEL:
@@ -346,12 +359,12 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
 
 
 def _named_truth(label: object) -> object:
-    """Return the class that a truth is the name of; other labels as they are."""
+    """Return the class name, ``True`` or ``False``, of a label that is a boolean; other labels as they are."""
     return str(label) if isinstance(label, bool | np.bool_) else label
 
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
-    """Return the labels of each clip as one text; all clips together have at least one label."""
+    """Return the labels of each clip as one text; raise CorpusError if no clip has a label."""
     joined = []
     refuse_missing_names(labels, paths.__getitem__)
     for path, label in zip(paths, labels, strict=True):

@@ -1,35 +1,35 @@
 """One file per corpus, found by its name: add a file here and ``xval prepare NAME`` reads that corpus.
 
-The folder corpora of a user's study (see `xval.base.config_file.find_study`) holds further ones.
+Files in the folder corpora of the user's study are used in the same way (see `xval.base.config_file.find_study`).
 
 Such a file begins with a docstring (what it is, its layout, source and licence) and has
 
     list_clips(audio_folder: Path, *, option: type = default, ...) -> DataFrame
 
-with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
-fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
-default is an option of the command line, one without a default is there by itself; the docstring's Args section is their
-help; ``rows: RowOptions`` stands for the options of that class. Instead of label there may be columns of numbers,
-``label:<name>``, for a regression. What these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or
-table that is missing, empty or other than described, and a value that no option may have, is refused with a CorpusError;
-options that contradict each other with a SettingsError.
-A note for the user, such as how many clips are skipped, goes into ``attrs["note"]`` of the table (empty: none), and what an
-item is (speaker, actor) into ``attrs["item_name"]``. May be added:
+with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, if known, clip, phase, fold,
+start_s, end_s, source_clip, augmented; and any additional columns (gender, age, recorder). A keyword-only argument with a
+default is an option of the command line, one without a default is a positional argument; the Args section of the docstring is
+their help. An argument ``rows: RowOptions`` stands for all options of that class. For a regression there may be columns of
+numbers, ``label:<name>``, instead of label. Code that these files share is in _layout.py, _tables.py and
+_annotation_tables.py. A folder or table that is missing, empty or not as described, and a value that an option cannot have,
+raise a CorpusError; options that contradict each other raise a SettingsError.
+A note for the user, such as how many clips are skipped, goes into ``attrs["note"]`` of the table (empty: none), and the word
+for an item (speaker, actor) into ``attrs["item_name"]``. Optional names in such a file:
 
-    default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
-    default_dataset(**options) -> str                       else the dataset is named after the file
-    KNOWN_AS: tuple[str, ...]                               names of the corpus, and of what it was taken from, by which the
-                                                            authors of pretrained encoders name what these were trained on
-    NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
-    task_type(**options) -> str                             else the option task_type, or classification
-    DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
-    ADVISED: tuple[str, ...]                                settings, as KEY=VALUE, that the printed Next gives its experiment
-    audio_folder_of(folders, **options) -> Path             several folders may be given, of which list_clips gets the sequence;
-                                                            its paths are relative to what this returns
-    list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
-        -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
-                                                            their events (path, start_s, end_s, label, annotator); one
-                                                            without an event has a row without start_s and end_s
+    default_audio_folder(data_folder, **options) -> Path    makes the audio folder optional
+    default_dataset(**options) -> str                       name of the dataset (without it: that of the file)
+    KNOWN_AS: tuple[str, ...]                               names of the corpus, and of its sources, as in the lists of training
+                                                            data of pretrained encoders
+    NUMBERS: Collection[str]                                labels that are numbers, for which the task is a regression
+    task_type(**options) -> str                             the task (without it: the option task_type, or classification)
+    DOWNLOADS: tuple[Archive, ...]                          the files that ``--download`` fetches, with checksums
+    ADVISED: tuple[str, ...]                                settings, as KEY=VALUE, in the experiment that is printed as Next
+    audio_folder_of(folders, **options) -> Path             allows several audio folders, which list_clips receives as a
+                                                            sequence; paths of clips are relative to the folder returned here
+    list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, with the options of
+        -> (DataFrame, DataFrame)                           list_clips: whole recordings (path, item, label: the classes in it),
+                                                            and their events (path, start_s, end_s, label, annotator); a
+                                                            recording without events has a row without start_s and end_s
 """
 
 import argparse
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 _TRUTH = {"true": True, "false": False}
 _ANY_NAMES = ("folders", "voxceleb")
-"""What these read are folders in folders, of whatever names."""
+"""Readers of folders with arbitrary names, which would list the clips of any folder."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Option:
 
     Attributes:
         name: The argument's name; on the command line ``_`` is written ``-``.
-        kind: int, float, bool, str or Path.
-        choices: The allowed values, where they are few; else empty.
-        default: The value when it is not given; `inspect.Parameter.empty` when it must be given.
-        help: What the docstring says.
+        kind: Type of its value: int, float, bool, str or Path.
+        choices: The allowed values; empty: any.
+        default: The default value; `inspect.Parameter.empty`: there is none, the argument is required.
+        help: Its text in the docstring of `list_clips`.
     """
 
     name: str
@@ -80,20 +80,24 @@ class Option:
 
     @property
     def is_required(self) -> bool:
-        """Whether it has no default."""
+        """Whether it has no default and has to be given."""
         return self.default is inspect.Parameter.empty
 
     @property
     def flag(self) -> str:
-        """What it is called on the command line."""
+        """Its name on the command line."""
         return self.name.upper() if self.is_required else f"--{self.name.replace('_', '-')}"
 
     def parse(self, text: str) -> Any:
-        """Turn the text of the command line into a value."""
+        """Return the value of a text on the command line.
+
+        Raises:
+            SettingsError: The text is no allowed value.
+        """
         if self.choices and text not in self.choices:
             from preprocessing.clips.table import TASK_TYPES
 
-            if self.name == "task_type" and text in TASK_TYPES:  # another task is no misspelt one
+            if self.name == "task_type" and text in TASK_TYPES:  # a task that the reader does not support is not misspelt
                 raise SettingsError(
                     f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. For numbers or several labels "
                     "use a table: xval prepare table --help"
@@ -109,7 +113,7 @@ class Option:
             raise SettingsError(f"{self.flag} {text}: expected a number ({self.kind.__name__}).") from error
 
     def add_to(self, parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-        """Add it to a command line."""
+        """Add the option to a parser of the command line."""
         text = self.help.replace("%", "%%")
         if self.is_required:
             parser.add_argument(self.name, type=self.parse, metavar=self.flag, help=text)
@@ -130,9 +134,11 @@ class CorpusReader:
     """A file of corpora/, loaded.
 
     Attributes:
-        description: Its docstring.
-        options: The keyword-only arguments of the function.
-        audio_folder_help: What the function's docstring says about its audio folder.
+        name: Name of the corpus, which is that of the file.
+        description: Docstring of the file.
+        list_clips: Its function `list_clips`.
+        options: The options of `list_clips`.
+        audio_folder_help: The text about the audio folder in the docstring of `list_clips`.
     """
 
     name: str
@@ -155,38 +161,38 @@ class CorpusReader:
         return " ".join(["xval prepare", self.name, *words])
 
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
-        """Return the audio folder of these options when none is given."""
+        """Return the default audio folder for these options; only if `has_default_audio_folder`."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
         return folder
 
     @property
     def takes_rows(self) -> bool:
-        """Whether it reads a table as `RowOptions` say."""
+        """Whether it reads a table and has the options of `RowOptions`."""
         return _takes_rows(self.list_clips)
 
     @property
     def takes_several_folders(self) -> bool:
-        """Whether several audio folders may be given, not one only."""
+        """Whether several audio folders may be given instead of one."""
         return hasattr(self._module, "audio_folder_of")
 
     def audio_folder_of(self, folders: Sequence[Path], **options: object) -> Path:
-        """Return what the paths of clips are relative to where these folders are given.
+        """Return the folder to which the paths of clips are relative if these folders are given.
 
         Raises:
-            UsageError: They do not go together.
+            UsageError: The folders cannot be given together.
         """
         folder: Path = self._module.audio_folder_of(folders, **options)
         return folder
 
     def default_dataset(self, **options: object) -> str:
-        """Return the dataset name of these options when none is given."""
+        """Return the default name of the dataset for these options."""
         if not hasattr(self._module, "default_dataset"):
             return self.name
         name: str = self._module.default_dataset(**options)
         return name
 
     def task_type(self, **options: object) -> str:
-        """Return what these options make of the labels: ``classification`` or ``regression``."""
+        """Return the task of the dataset for these options, such as ``classification`` or ``regression``."""
         if hasattr(self._module, "task_type"):
             return str(self._module.task_type(**options))
         if hasattr(self._module, "NUMBERS"):
@@ -197,12 +203,12 @@ class CorpusReader:
 
     @property
     def known_as(self) -> tuple[str, ...]:
-        """The names that others call the corpus by, and those of what it was taken from; empty: it may be any."""
+        """Names of the corpus and of its sources, as in lists of training data of encoders; empty: not known."""
         return tuple(getattr(self._module, "KNOWN_AS", ()))
 
     @property
     def advised(self) -> tuple[str, ...]:
-        """Settings of an experiment that suit the corpus better than those of config.ini, as ``KEY=VALUE``."""
+        """Settings that suit the corpus better than those of config.ini, as ``KEY=VALUE``."""
         return tuple(getattr(self._module, "ADVISED", ()))
 
     @property
@@ -211,7 +217,7 @@ class CorpusReader:
         return hasattr(self._module, "list_recordings")
 
     def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Return the recordings of a corpus, and their events."""
+        """Return the recordings of a corpus and their events: the result of its `list_recordings`."""
         recordings, events = _with_rows(self._module.list_recordings)(audio_folder, **options)
         return recordings, events
 
@@ -222,7 +228,11 @@ class CorpusReader:
 
     @property
     def downloads(self) -> "tuple[Archive, ...]":
-        """What ``--download`` fetches."""
+        """The files that ``--download`` fetches.
+
+        Raises:
+            CorpusError: The corpus cannot be downloaded automatically; the error says where it is.
+        """
         if not self.may_download:
             address = re.search(r"^Source:.*?(https?://[^\s`,;)]+)", self.description, re.MULTILINE | re.DOTALL)
             raise CorpusError(
@@ -235,9 +245,13 @@ class CorpusReader:
 
 
 def corpus_names() -> tuple[str, ...]:
-    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study."""
+    """Return the names of all corpora: the files of this folder, and of the folder corpora of the user's study.
+
+    Raises:
+        CorpusError: A file of the study has the name of a corpus of xval.
+    """
     names, own = file_names(__name__), own_folder("corpora")
-    if own is None or str(own) in __path__ or imports.is_restricted():  # a reader is code
+    if own is None or str(own) in __path__ or imports.is_restricted():  # a reader of the study is code, which may not run
         return names
     if twice := [path.stem for path in own.glob("*.py") if path.stem in names]:
         raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project. Rename the file.")
@@ -253,8 +267,12 @@ def summarise_corpus(name: str) -> str:
 
 
 def find_corpus(name: str) -> CorpusReader:
-    """Load the file of a corpus."""
-    names = corpus_names()  # which finds those of the study
+    """Load the file of a corpus.
+
+    Raises:
+        CorpusError: There is no such corpus, or its file is not as described above.
+    """
+    names = corpus_names()  # also adds the folder of the study, from which load_file loads
     if name not in names:
         known, _, near = suggestion(name, names).partition(" Did you mean")
         hint = f"Did you mean{near}"
@@ -275,7 +293,7 @@ def find_corpus(name: str) -> CorpusReader:
 
 
 def row_options() -> "list[Option]":
-    """Return the options of the rows of a table, which all commands share that read one."""
+    """Return the options of `RowOptions`, which all commands that read a table have."""
     return [
         Option(option.name, *_kind(option.type) or (str, ()), option.default, option.metadata["help"])
         for option in fields(_rows_kind())
@@ -284,13 +302,13 @@ def row_options() -> "list[Option]":
 
 
 def rows_of(options: Mapping[str, Any]) -> "RowOptions":
-    """Return what the values of options, by their names, say of the rows of a table."""
+    """Return the `RowOptions` among the values of options, given by their names."""
     kind = _rows_kind()
     return kind(**{option.name: options[option.name] for option in fields(kind) if option.name in options})
 
 
 def _rows_kind() -> "type[RowOptions]":
-    """Return `RowOptions`, which is loaded only now: readers of tables load numpy."""
+    """Return the class `RowOptions`, imported only when needed, because its module loads NumPy."""
     from preprocessing.corpora._reading import RowOptions
 
     return RowOptions
@@ -305,7 +323,7 @@ def _is_rows(argument: inspect.Parameter) -> bool:
 
 
 def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of a reader that takes each option of rows by its name, where it takes them as one."""
+    """Return a function of a reader that accepts each option of `RowOptions` by its name instead of the argument rows."""
     if not _takes_rows(function):
         return function
     names = {option.name for option in fields(_rows_kind())}
@@ -319,9 +337,9 @@ def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recognise(folder: Path) -> list[str]:
-    """Return the corpora that list clips of a folder without further options; sorted.
+    """Return the names of the corpora whose readers find their files in a folder, sorted.
 
-    Readers that bring their audio along, or need a table, say nothing about a folder.
+    Readers that generate their audio, need other arguments or accept any folder are not tried.
     """
     known = []
     for name in corpus_names():
@@ -350,7 +368,7 @@ def _option(parameter: inspect.Parameter, description: str, module: ModuleType) 
 
 
 def _kind(annotation: Any) -> tuple[type, tuple[str, ...]] | None:
-    """Return the kind and the choices of an option; None: it cannot be one."""
+    """Return the type and the choices of an option from its annotation; None: the annotation is not supported."""
     choices: tuple[str, ...] = ()
     if get_origin(annotation) is Literal:
         annotation, choices = str, get_args(annotation)

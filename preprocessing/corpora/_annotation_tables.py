@@ -1,6 +1,6 @@
-"""Read csv files with a line per annotated segment of a recording, find the recordings, and reject impossible lines.
+"""Read tables with a line per annotated segment of a recording, find the recordings, and report impossible lines.
 
-Times become seconds; annotations/labels.py uses the result.
+All times are converted to seconds. The result is the input of `preprocessing.annotations.labels`.
 """
 
 import math
@@ -34,12 +34,12 @@ _ALIASES = {
 }
 _EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
 FILE_INFO = Path("FileInfo.csv")
-"""The usual name of a table with a line per recording, which has its number (FileID) and perhaps its calls."""
+"""The usual name of a table with a line per recording: its number (FileID) and perhaps its calls."""
 _VOICE = re.compile(r"voice_(start|end)_sample_\((\d+)\)")
 _FILE_INFO_COLUMNS = "FileID or File name, then Voice start sample (1), Voice end sample (1), (2) and so on"
 _NAMING = ("fileid", "file_name", "file_folder")
 _STRETCH = ("path", "start_s", "end_s", "start_sample", "end_sample")
-# As in audio/open.py: a segment may end this much behind its file, for annotations are rounded.
+# As in audio/open.py: a segment may end this much after the end of its file, because annotations are rounded.
 _END_TOLERANCE_S = 0.01
 _N_HINTS = 5
 _Value = TypeVar("_Value")
@@ -49,7 +49,13 @@ Row = dict[str, str | float]
 
 
 class FileLine(NamedTuple):
-    """A line of a FileInfo.csv: its number, cells by lower column names, and begins and ends of calls in samples, as text."""
+    """A line of a FileInfo.csv.
+
+    Attributes:
+        number: Number of the line, from 1.
+        cells: Its cells by the names of their columns, in lower case.
+        calls: Start and end of each call in samples, as text.
+    """
 
     number: int
     cells: dict[str, str]
@@ -57,12 +63,13 @@ class FileLine(NamedTuple):
 
 
 class Recordings:
-    """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once.
+    """The `n_files` audio files of a folder, found by their names in a table; each header is read only once.
 
     Args:
-        folder: Where they are.
-        expected: What should be there, for the error.
-        called: The files, and another path of each that a table may say; None: all files in the folder and below it.
+        folder: The folder.
+        expected: What the folder should contain, for errors.
+        called: Another path, which a table may use, for each file; None: all files in the folder and below it, by their own
+            paths.
     """
 
     def __init__(
@@ -80,7 +87,7 @@ class Recordings:
         self.n_files = len(paths)
         for path, other in paths.items():
             whole, told = PurePosixPath(path), PurePosixPath(other)
-            # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
+            # By path or name, with or without ending; a set, because these are equal for a file at the top without an ending.
             paths_of_file = {path, whole.with_suffix("").as_posix(), other, told.with_suffix("").as_posix()}
             for name in {composed(name) for name in paths_of_file | {whole.name, whole.stem}}:
                 self._paths.setdefault(name, []).append(path)
@@ -89,19 +96,22 @@ class Recordings:
         """Return the path of a recording, relative to the folder.
 
         Raises:
-            ValueError: No recording has that name, or several have.
+            ValueError: There is no recording of that name, or there are several.
         """
         if name in self._located:
             return self._located[name]
         return self._only(name, self.candidates(name))
 
     def locate(self, cells: Mapping[str, str]) -> str:
-        """Return the path of the recording of a line, and keep it for `find`; empty: it is not there.
+        """Return the path of the recording of a line, and store it for `find`; empty: there is no such recording.
 
-        By its name in its folder, only by its name, by its number (FileID).
+        The recording is looked for by its name in its folder, then by its name only, then by its number (FileID).
+
+        Args:
+            cells: The cells of the line by the plain names of their columns.
 
         Raises:
-            ValueError: Several have this name.
+            ValueError: Several recordings have this name.
         """
         key, name, folder = naming(cells), cells.get("file_name", ""), cells.get("file_folder", "")
         if key in self._located:
@@ -114,7 +124,7 @@ class Recordings:
 
     def _only(self, name: str, paths: list[str]) -> str:
         if not paths:
-            # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
+            # Only for the first faults, which are shown: comparing thousands of names with thousands takes minutes.
             close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
             self._n_unknown += 1
             raise ValueError(
@@ -131,10 +141,10 @@ class Recordings:
         return paths[0]
 
     def candidates(self, name: str) -> list[str]:
-        """Return the paths that a name may mean."""
+        """Return the paths of the recordings to which a name may refer."""
         written = PurePosixPath(name.replace("\\", "/")).as_posix()
         plain = composed(written)
-        # A table of wav files fits the same recordings in another format.
+        # A table of wav files can be used for the same recordings in another format.
         paths = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
         return [path for path in paths if path == written] or [path for path in paths if composed(path) == plain] or paths
 
@@ -142,7 +152,7 @@ class Recordings:
         """Return the sample rate (Hz) and the duration (s) of a recording.
 
         Raises:
-            ValueError: It is no audio.
+            ValueError: It cannot be read as audio.
         """
         if path not in self._headers:
             try:
@@ -157,13 +167,13 @@ class Recordings:
 
 
 def naming(cells: Mapping[str, str]) -> str:
-    """Return what a line calls its recording: its number, or its name in its folder."""
+    """Return the name of a line's recording: its number, or its name in its folder."""
     folder, name = cells.get("file_folder", ""), cells.get("file_name", "")
     return cells.get("fileid", "") or (f"{folder}/{name}" if folder and name else name)
 
 
 def plain_name(column: str) -> str:
-    """Return the name of a column as it is compared: ``Start sample`` is start_sample, FileID is path."""
+    """Return the plain name of a column, by which columns are compared: start_sample for ``Start sample``, path for FileID."""
     plain = lower_name(column)
     return _ALIASES.get(plain, plain)
 
@@ -171,13 +181,16 @@ def plain_name(column: str) -> str:
 def read_header_line(
     annotation: Path, further: Collection[str] = (), reading: Reading | None = None, *, labels: Collection[str] = ()
 ) -> tuple[list[str], Lines]:
-    """Return the columns of a table of segments by their plain names, and its lines with their numbers.
+    """Return the plain names of the columns of a table of segments, and its lines with their numbers.
 
     Args:
         annotation: The table.
-        further: The plain names of the columns that are read besides path, begin and end; the cells of others are empty.
-        reading: What the user says of its rows.
+        further: The plain names of the columns to read in addition to path, start and end; cells of other columns are empty.
+        reading: How its rows are read.
         labels: The plain names of the columns of the label.
+
+    Raises:
+        CorpusError: The file cannot be read as a table, or lacks a column.
     """
     needed, reading = {*_STRETCH, *further}, reading or Reading()
     header, lines = read_table(
@@ -303,16 +316,20 @@ def read_segments(
     """Read a table of segments.
 
     Args:
-        annotation: The csv file.
-        recordings: What it names.
-        item: The plain name of the column of the item; ``recording`` needs none.
-        labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there,
-            where no other column is called as labels are: then it is ``event``.
-        alike: What two lines may not have in common besides their segment; by default they may not share even that.
-        reading: What the user says of the rows.
+        annotation: The table.
+        recordings: The recordings that it names.
+        item: The plain name of the column of the item; ``recording`` if every recording is an item.
+        labels: The plain names of the columns of the label, which must not be empty for an event. The column ``label`` may be
+            missing if no other column looks like the label; then every event is labelled ``event``.
+        alike: The plain names of columns in which two lines about the same segment must differ; none: every segment may be
+            listed only once.
+        reading: How the rows are read.
 
     Returns:
-        The rows in the order of the file. A line without begin and end says that its recording has no event.
+        The rows in the order of the file. A line without start and end means that its recording has no event.
+
+    Raises:
+        CorpusError: A column is missing, or lines have faults.
     """
     reading = reading or Reading()
     columns, lines = read_header_line(annotation, (item, "label", "annotator", *labels, *alike), reading, labels=labels)
@@ -345,7 +362,7 @@ def read_segments(
         first, other = seen.setdefault(key, (line, row))
         if first != line:
             faults.append(Fault(line, f"the same segment of {row['path']} as in line {first}. List each once"))
-            if any(row.get(name) != other.get(name) for name in (item, *labels)):  # none knows which is right
+            if any(row.get(name) != other.get(name) for name in (item, *labels)):  # either of them may be right
                 faults.append(Fault(first, f"the same segment as in line {line}, but with another label or item"))
     faults += _contradicted(rows)
     reading.refuse_faults(annotation, faults, len({line for line, _ in lines}), "wrong events")
@@ -365,22 +382,22 @@ def _contradicted(rows: Sequence[tuple[int, Row]]) -> list[Fault]:
 
 
 def has_no_event(row: Mapping[str, str | float]) -> bool:
-    """Return whether a row only says that its recording has no event."""
+    """Return whether a row only states that its recording has no event: its start is NaN."""
     return isinstance(row["start_s"], float) and math.isnan(row["start_s"])
 
 
 def check_segment(start: float, end: float, unit: str, path: str, header: tuple[int, float]) -> tuple[float, float]:
-    """Return begin and end in seconds.
+    """Return start and end of a segment in seconds.
 
     Args:
-        start: In the unit.
-        end: In the unit.
+        start: Start, in the unit.
+        end: End, in the unit.
         unit: ``s`` or ``sample``.
-        path: The recording.
+        path: The recording, for errors.
         header: Its sample rate (Hz) and duration (s).
 
     Raises:
-        ValueError: There is no such segment in the recording.
+        ValueError: The segment ends before it starts, or is not inside the recording.
     """
     rate_hz, duration_s = header
     start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)
@@ -393,10 +410,10 @@ def check_segment(start: float, end: float, unit: str, path: str, header: tuple[
 
 
 def read_number(text: str, column: str) -> float:
-    """Return a number from 0; where the column's name ends in sample, a whole one.
+    """Return the number in a cell, 0 or more; a whole number if the name of the column ends with sample.
 
     Raises:
-        ValueError: It is no such number.
+        ValueError: The cell has no such number.
     """
     whole = column.endswith("sample")
     if not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf or (whole and float(text) % 1):
@@ -405,16 +422,19 @@ def read_number(text: str, column: str) -> float:
 
 
 def recording_tables(segments: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame, Annotations]":
-    """Return the recordings and their annotations.
+    """Return the recordings and their annotations, from the segments of all annotators.
 
     Args:
-        segments: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is
-            no event: its annotator listened to the recording.
-        item: What the option says, for the error.
+        segments: One row per segment: path, start_s, end_s, item, label, annotator. A row without start and end, or with the
+            label background, is no event, but states that the annotator listened to the recording.
+        item: Value of the option item, for errors.
 
     Returns:
-        A row per recording: path, item, label (all labels in it, sorted, joined with ``+``; else background);
-        and `Annotations` with the column path, where every annotator of a recording has a row.
+        One row per recording: path, item, label (all labels in it, sorted and joined with ``+``; background if there is none);
+        and `Annotations` with the column path, in which every annotator of a recording has at least one row.
+
+    Raises:
+        CorpusError: A recording belongs to several items.
     """
     import pandas as pd
 
@@ -439,9 +459,9 @@ def recording_tables(segments: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame
 
 
 def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordings) -> tuple[Row, list[str]]:
-    """Return a line, and all that is wrong with it.
+    """Return the row of a line, and all its faults.
 
-    An event with wrong times begins at 0, so that it still counts as an event.
+    An event with wrong times gets the start 0, so that it still counts as an event.
     """
     if len(cells) != len(columns):
         return {"start_s": math.nan}, [f"{len(cells)} cells, but the header has {len(columns)}"]
@@ -462,7 +482,7 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordin
     segment: tuple[float, float] | None = (math.nan, math.nan)
     if any(row[side] for side in sides):
         numbers = [checked(read_number, row[side], side) for side in sides]
-        # Without a header the end is still known to be behind the start.
+        # Without a header, it can still be checked that the end is after the start.
         segment = None if None in numbers else checked(check_segment, *numbers, unit, path, header or (1, math.inf))
     times = {"start_s": 0.0} if segment is None else dict(zip(("start_s", "end_s"), segment, strict=True))
     return {**row, "path": path or "", **times}, wrong

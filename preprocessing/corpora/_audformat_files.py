@@ -1,7 +1,7 @@
-"""The files of a database in audformat, which may come from anywhere: read so that nothing in them runs or names other files.
+"""Read the files of a database in audformat safely: no code in them runs, and no files outside of its folder are read.
 
-audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
-given the header as plain values, and copies of the csv or parquet tables in a separate folder.
+audformat itself reads headers with a loader that executes tags, and prefers pickled tables, which may run code. Therefore it
+receives the header as plain values, and copies of the csv or parquet tables in a separate folder.
 """
 
 import re
@@ -26,7 +26,10 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
     """Read the header and the tables of a database; nothing is written into its folder.
 
     Returns:
-        The `audformat.Database`; and a sentence for each pickle that is next to a table that was read.
+        The `audformat.Database`; and a sentence about each pickle next to a table, which was not opened.
+
+    Raises:
+        CorpusError: audformat is not installed, the database cannot be read, or a table exists only as a pickle.
     """
     try:
         import audformat
@@ -36,7 +39,7 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
     tables = {name: _find_table(folder, name) for name in _table_names(folder, header)}
     try:
         database = audformat.Database.load_header_from_yaml(header)
-    except Exception as error:  # whatever a damaged header makes of audformat
+    except Exception as error:  # audformat raises errors of many kinds for a damaged header
         raise _unreadable(folder, error) from error
     _load_tables(database, tables)
     return database, [
@@ -67,12 +70,12 @@ def _read_header(folder: Path) -> dict[str, Any]:
         raise _unreadable(folder, error) from error
     if not isinstance(header, dict):
         raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} has no names and values.")
-    header.pop("attachments", None)  # other files, which nothing here reads
+    header.pop("attachments", None)  # other files, which are not read here
     return header
 
 
 def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
-    """Return the tables that a header names; those that schemes may refer to come first, as audformat wants them."""
+    """Return the names of the tables in a header; those to which schemes may refer come first, as audformat needs them."""
     names: list[str] = []
     for section in ("misc_tables", "tables"):
         tables = header.get(section) or {}
@@ -88,7 +91,7 @@ def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
 
 
 def _find_table(folder: Path, name: str) -> Path:
-    """Return the file of a table that can be read without running anything."""
+    """Return the file of a table that can be read without running code."""
     files = [folder / f"db.{name}.{kind}" for kind in _TABLE_KINDS]
     file = next((file for file in files if file.exists()), None)
     if file is None and (pickled := folder / f"db.{name}.pkl").exists():
@@ -104,7 +107,7 @@ def _find_table(folder: Path, name: str) -> Path:
 
 
 def _load_tables(database: Any, tables: dict[str, Path]) -> None:
-    """Let audformat read a copy of each table, where nothing else is that it might prefer."""
+    """Let audformat read a copy of each table in a folder without other files that it might prefer."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place, "table")
         for name, file in tables.items():
@@ -119,6 +122,6 @@ def _load_tables(database: Any, tables: dict[str, Path]) -> None:
                 check_rows(file, len(database[name]), MOST_CLIPS)
             except IrregularFileError as error:
                 raise CorpusError(f"{file}: {refusal(error)}.") from error
-            except Exception as error:  # whatever a damaged table makes of audformat, pandas or pyarrow
+            except Exception as error:  # audformat, pandas and pyarrow raise errors of many kinds for a damaged table
                 raise CorpusError(f"{file} cannot be read by audformat: {brief(error) or type(error).__name__}") from error
             copy.with_suffix(file.suffix).unlink()

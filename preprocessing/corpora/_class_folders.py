@@ -1,4 +1,4 @@
-"""Class folders that are given one by one, wherever they are: which class each is, and what their paths are relative to."""
+"""Class folders that are given one by one and may be in different places: the class of each, and their common folder."""
 
 import os
 from collections import Counter
@@ -16,10 +16,10 @@ class ClassFolders:
     """Folders that are given one by one, in their order.
 
     Attributes:
-        audio_folder: The nearest folder that holds them all.
-        places: The folders, below it.
-        names: What clips call them: their names, or, where two have the same, their paths below `audio_folder`.
-        labels: The class of each.
+        audio_folder: The nearest folder that contains them all.
+        places: The paths of the folders.
+        names: The names of the folders in clips: their own, or, if two have the same name, their paths below `audio_folder`.
+        labels: The class of each folder.
     """
 
     audio_folder: Path
@@ -29,22 +29,22 @@ class ClassFolders:
 
 
 def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_classes: bool) -> ClassFolders | None:
-    """Return the folders that are given one by one; None: one folder, which holds the others.
+    """Return the class folders if they are given one by one; None: one folder is given, which contains the class folders.
 
     Args:
-        folders: As they are given.
-        labels: A name for each, with commas, and then also one folder is a class itself; ``none``: their own.
-        are_classes: Whether their names are the classes, so that two of one name are asked about.
+        folders: The folders as the user gives them.
+        labels: The class of each, separated by commas; then a single folder is a class, too. ``none``: the folders' names.
+        are_classes: Whether the folders' names are the classes, so that two equal names are an error.
 
     Raises:
-        CorpusError: One is missing, no folder, given twice, in another one, or of the same name as another one.
+        CorpusError: A folder is missing, is no folder, is given twice, is inside another one, or has the name of another one.
         SettingsError: There are not as many labels as folders.
     """
     given = [folders] if isinstance(folders, Path) else list(folders)
     if len(given) == 1 and labels == "none":
         return None
     _check_each(given)
-    # As they are called, also where that is a link; what is above is resolved, since x/.. is not here where x is a link.
+    # The folder keeps its own name, also if it is a link. Its parent is resolved, because x/.. is elsewhere if x is a link.
     places = [folder.resolve() if folder.name in ("", "..") else folder.parent.resolve() / folder.name for folder in given]
     _refuse_shared(given)
     own = [place.name for place in places]
@@ -82,7 +82,7 @@ def _check_each(given: Sequence[Path]) -> None:
 
 
 def _refuse_shared(given: Sequence[Path]) -> None:
-    """Refuse folders that are the same, or are in each other, also by links: their audio would be of two classes."""
+    """Raise CorpusError if folders are the same, or one is inside another, also by links: audio would have two classes."""
     real = [folder.resolve() for folder in given]
     for first in range(len(given)):
         for second in range(len(given)):

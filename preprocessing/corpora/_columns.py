@@ -1,6 +1,6 @@
-"""Find the columns of a table that hold path, item and label of a clip, and give them these names (or ``label:<name>``).
+"""Rename the columns of a table that have the path, item and label of a clip to these names (or ``label:<name>``).
 
-If one is missing, the error names the column that is likely meant.
+If one is missing, the error suggests the most likely column.
 """
 
 import glob
@@ -21,7 +21,7 @@ Lines = list[tuple[int, list[str]]]
 
 
 class Columns(NamedTuple):
-    """The columns that a user names; several labels with commas."""
+    """The columns that the user chooses; several labels are separated by commas."""
 
     path: str = "path"
     item: str = "item"
@@ -29,12 +29,12 @@ class Columns(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """A table under the names that xval knows.
+    """A table whose columns have the names that xval uses.
 
     Attributes:
-        header: The names; empty for a column that another one has displaced.
+        header: The names; empty for a column that was replaced by a chosen one.
         lines: The number and the cells of each line.
-        written: The table's own names of renamed columns, for errors.
+        written: The original names of the renamed columns, by the new ones, for errors.
     """
 
     header: list[str]
@@ -59,15 +59,18 @@ _N_LOOKED_AT = 20
 def rename_columns(
     table: Path, header: Sequence[str], lines: Lines, chosen: Columns, *, are_numbers: bool, are_sets: bool = False
 ) -> Renamed:
-    """Give the chosen columns the names that xval knows.
+    """Rename the chosen columns of a table to the names that xval uses.
 
     Args:
-        table: For errors.
-        header: Its columns.
-        lines: The number and the cells of each line, as many as the header has.
-        chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
-        are_numbers: Labels become targets with the names of their columns; else they are joined with ``_``.
-        are_sets: A clip may have several labels: those of several columns are joined with ``;``, without empty cells.
+        table: The file, for errors.
+        header: The names of its columns.
+        lines: The number and the cells of each line, as many cells as columns.
+        chosen: The columns that the user chooses. A column may be used twice: ``--item path`` makes every file an item.
+        are_numbers: Whether several labels are separate targets, ``label:<name>``; otherwise they are joined with ``_``.
+        are_sets: Whether a clip may have several labels; those of several columns are joined with ``;``, without empty cells.
+
+    Raises:
+        CorpusError: There is no such column, or there are several.
     """
     named = {role: split_names(names) for role, names in chosen._asdict().items() if names != role}
     if named.get("item") == ["path"]:
@@ -91,7 +94,14 @@ def rename_columns(
 
 
 def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> str:
-    """Return which column is likely meant by a role, and how to say so; for paths the one whose cells are existing files."""
+    """Return the likely column for a role, with the option to type; for paths, the one whose cells are existing files.
+
+    Args:
+        role: path, item or label.
+        header: The columns of the table.
+        lines: The number and the cells of each line.
+        audio_folder: The folder to which paths are relative.
+    """
     meant = _column_of_files(header, lines, audio_folder) if role == "path" else None
     for column in header:
         words = column.lower()
@@ -105,9 +115,9 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
 
 
 def header_below(header: Sequence[str], lines: Lines, names: Iterable[str]) -> str:
-    """Return what is wrong with a first line that names no columns, and what to do; empty: nothing is known to be.
+    """Return why the first line may lack the expected names of columns, and what to do; empty: not known.
 
-    A title or a note may be above the names, or what separates them is none that is known.
+    There may be a title above the names, or they may be separated by blanks.
     """
     wanted = {name for each in names for name in split_names(each)}
     if len(header) == 1 and wanted <= set(header[0].split()):
@@ -119,7 +129,11 @@ def header_below(header: Sequence[str], lines: Lines, names: Iterable[str]) -> s
 
 
 def column_of_labels(columns: Iterable[str]) -> str | None:
-    """Return the first column, lower case with ``_`` for blanks, whose name is usual for labels; None: there is none."""
+    """Return the first column with a name that is usual for labels; None: there is none.
+
+    Args:
+        columns: Names in lower case, with ``_`` instead of blanks.
+    """
     for column in columns:
         words = set(re.split(r"[\W_]+", column))
         if column in _LABEL_NAMES or (words & _LABEL_WORDS and not words & _OF_NO_LABEL):
@@ -128,12 +142,16 @@ def column_of_labels(columns: Iterable[str]) -> str | None:
 
 
 def column_of_items(columns: Iterable[str]) -> str | None:
-    """Return the first column, lower case with ``_`` for blanks, whose name is usual for items; None: there is none."""
+    """Return the first column with a name that is usual for items; None: there is none.
+
+    Args:
+        columns: Names in lower case, with ``_`` instead of blanks.
+    """
     return next((column for column in columns if set(re.split(r"[\W_]+", column)) & set(_OTHER_NAMES["item"])), None)
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
-    """Say where the files are, if they are not in the audio folder but in a folder inside it."""
+    """Raise CorpusError if the files of a table are not in the audio folder, but in a folder inside it."""
     first = PurePosixPath(paths[0])
     if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
         return
@@ -156,6 +174,6 @@ def _column_of_files(header: Sequence[str], lines: Lines, audio_folder: Path) ->
 
 
 def _join(cells: Sequence[str]) -> str:
-    """Return the cells of several columns as one label; empty if one of them is."""
+    """Return the cells of several columns joined to one label; empty if a cell is empty."""
     stripped = [cell.strip() for cell in cells]
     return "_".join(stripped) if all(stripped) else ""

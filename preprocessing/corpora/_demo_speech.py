@@ -1,7 +1,7 @@
-"""The demo corpus: a few English words, spoken by synthetic speakers of very different voices, sizes and rooms, as wav files.
+"""The demo corpus: a few English words, spoken by synthetic speakers with very different voices and rooms, as wav files.
 
-A speaker differs from the others far more than one take from the next. So a model that has seen other takes of a speaker does
-well, and one that has never seen the speaker does much worse, as with real speech.
+Speakers differ much more from each other than the takes of one speaker. Therefore a model that was trained on other takes of a
+speaker performs well, and one that was not trained on the speaker performs much worse, as with real speech.
 """
 
 import wave
@@ -32,8 +32,8 @@ _HIGHER_FORMANTS_HZ = (3500, 4500, 5500)
 _BANDWIDTHS_HZ = np.array([70.0, 100.0, 150.0, 220.0, 280.0, 350.0])
 _EQUALISER_RANGES_HZ = ((100, 300), (300, 800), (800, 1800), (1800, 3500), (3500, 7000))
 
-# How far speakers and takes differ: standard deviations of the logarithm of formants, and of an equaliser band. They decide
-# how hard the corpus is: a plain 4-block CNN reached 0.94 on a random split and 0.61 on unseen speakers (4 folds, chance 0.17).
+# How much speakers and takes differ: standard deviations of the logarithm of formants, and of an equaliser band (dB). They
+# set the difficulty: a plain 4-block CNN reached 0.94 on a random split and 0.61 on unseen speakers (4 folds, chance 0.17).
 SMALLEST_TRACT_FACTOR, LARGEST_TRACT_FACTOR = 0.9, 1.4
 FORMANT_SPREAD = 0.04
 VOWEL_SPREAD = 0.04
@@ -55,15 +55,15 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True)
 class Speaker:
-    """One synthetic speaker and where he or she is recorded.
+    """A synthetic speaker in a recording room.
 
     Attributes:
         voice: How the vocal folds vibrate.
-        room: Where and with what it is recorded.
-        pitch_hz: Usual fundamental frequency.
-        tract_factor: All formants times this: 0.9 for a tall man, 1.4 for a small child.
-        vowel_factors: float64 (n_words, n_formants), what is particular about this speaker's formants in each word.
-        pace: Length of a word relative to the usual.
+        room: The room and the equipment of the recordings.
+        pitch_hz: Usual fundamental frequency (Hz).
+        tract_factor: Factor of all formants: 0.9 for a tall man, 1.4 for a small child.
+        vowel_factors: float64 (n_words, n_formants), this speaker's factors of the formants in each word.
+        pace: Length of a word relative to the usual length.
     """
 
     voice: Voice
@@ -75,12 +75,12 @@ class Speaker:
 
 
 def write_demo_speech(folder: Path, *, n_speakers: int, seed: int) -> list[Recording]:
-    """Let every speaker speak every word several times, and write a wav file (16 bit, 16 kHz, mono) for each.
+    """Synthesise `N_TAKES` takes of every word for every speaker, and write a wav file (16 bit, 16 kHz, mono) for each.
 
     Args:
-        folder: Where they go, made if missing. Files of the same name are replaced.
-        n_speakers: Number of speakers. The first ones are the same whatever the number.
-        seed: Other seeds give other speakers.
+        folder: Folder for the files, created if missing. Files of the same name are replaced.
+        n_speakers: Number of speakers. With more speakers, the first ones stay the same.
+        seed: Seed of the speakers and takes.
 
     Returns:
         The files, named ``{word}_{speaker}_{take}.wav``, in the order of speakers, words and takes.
@@ -144,11 +144,11 @@ def speak(word: str, speaker: Speaker, rng: np.random.Generator) -> Samples:
 
     Args:
         word: One of `WORDS`.
-        speaker: Who speaks.
-        rng: Draws what differs between takes: length, pitch contour, loudness, formants, pauses, noise.
+        speaker: The speaker.
+        rng: Generator of the differences between takes: length, pitch contour, loudness, formants, pauses, noise.
 
     Returns:
-        float64 (n_samples,), within -1 and 1, 0.25 to 0.65 s.
+        float64 (n_samples,), -1 to 1, with a length of 0.25 to 0.65 s at `SAMPLE_RATE_HZ`.
     """
     n_samples = round(speaker.pace * rng.uniform(0.3, 0.42) * SAMPLE_RATE_HZ)
     time = np.linspace(0, 1, n_samples)

@@ -1,8 +1,8 @@
-"""Fetch the archives of a corpus that may be downloaded freely: checked by checksum, shown as they come, unpacked safely.
+"""Download the archives of a corpus, verify their checksums, and unpack them safely.
 
-What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing is on the disk
-twice; a small note of it stays there, so that it is neither fetched nor unpacked again. An archive that somebody put into the
-folder by hand is used in place of the network, and kept.
+An archive is downloaded into the hidden folder ``.download`` and removed after it was unpacked, so that nothing is on the disk
+twice. A small note stays there, so that it is not downloaded or unpacked again. An archive that the user has put into the
+folder is used instead of a download, and is kept.
 """
 
 import lzma
@@ -41,13 +41,16 @@ _DAMAGES = (
 
 @dataclass(frozen=True)
 class Archive:
-    """One file that belongs to a corpus.
+    """A file of a corpus that can be downloaded.
 
     Attributes:
-        url: Where it is, http or https.
+        url: Its address, http or https.
         hash: Its checksum: ``md5:``, ``sha1:`` or ``sha256:`` and the hexadecimal digits.
-        unpack: Whether it is a zip or tar file whose content is wanted; else the file itself is.
-        file_name: What it is called on the disk, where the address does not end in a name.
+        unpack: Whether it is a zip or tar file that is unpacked; false: the file itself is used.
+        file_name: Its name on the disk; empty: the last part of the address.
+
+    Raises:
+        CorpusError: The checksum, the name or the type of the archive is not valid.
     """
 
     url: str
@@ -56,7 +59,7 @@ class Archive:
     file_name: str = ""
 
     def __post_init__(self) -> None:
-        """Take the name from the address; refuse what cannot be a checksum, a file name or an archive."""
+        """Check the attributes, and take the name from the address if it is empty."""
         if not _HASH.fullmatch(self.hash.lower()):
             raise CorpusError(f"{self.url}: checksum '{self.hash}'; expected md5:, sha1: or sha256: and its digits.")
         name = self.file_name or unquote(urlsplit(self.url).path).rsplit("/", maxsplit=1)[-1]
@@ -68,7 +71,17 @@ class Archive:
 
 
 def download(archives: Sequence[Archive], folder: Path, console: Console) -> None:
-    """Put the content of the archives into a folder; what is there already is not fetched again."""
+    """Put the content of archives into a folder; archives that were unpacked there already are skipped.
+
+    Args:
+        archives: The archives.
+        folder: Created if missing.
+        console: Shows the progress.
+
+    Raises:
+        CorpusError: An archive cannot be downloaded, has another checksum, is not safe to unpack, or the folder cannot be
+            written.
+    """
     try:
         (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
         for archive in archives:
@@ -79,7 +92,7 @@ def download(archives: Sequence[Archive], folder: Path, console: Console) -> Non
 
 
 def _obtain(archive: Archive, folder: Path, console: Console) -> None:
-    """Fetch one archive, or take the one that is there, and unpack it."""
+    """Download an archive, or use the one that is there, and unpack it."""
     by_hand = folder / archive.file_name
     if by_hand.is_file():
         _check_hash(archive, by_hand)
@@ -95,21 +108,21 @@ def _obtain(archive: Archive, folder: Path, console: Console) -> None:
 
 
 def _note(archive: Archive, folder: Path) -> Path:
-    """Return the file that says which names an archive was unpacked to."""
+    """Return the path of the note with the checksum of an archive and the names that it was unpacked to."""
     return folder / WORK_FOLDER / f"{archive.file_name}.unpacked.txt"
 
 
 def _is_unpacked(archive: Archive, folder: Path) -> bool:
-    """Return whether this very archive was unpacked whole, and its topmost files and folders are still there."""
+    """Return whether an archive with this checksum was unpacked completely, and its files at the top level still exist."""
     note = _note(archive, folder)
     if not archive.unpack or not note.is_file():
         return False
-    checksum, *names = read_regular(note).decode().splitlines()
-    return checksum == archive.hash.lower() and all((folder / name).exists() for name in names)
+    lines = read_regular(note).decode().splitlines()  # none if writing the note was interrupted
+    return lines[:1] == [archive.hash.lower()] and all((folder / name).exists() for name in lines[1:])
 
 
 def _check_hash(archive: Archive, path: Path) -> None:
-    """Refuse a file that was put there by hand and is another one, or not whole."""
+    """Raise CorpusError if a file that the user has put there is another one, or incomplete."""
     import pooch
 
     algorithm, digits = archive.hash.lower().split(":")
@@ -122,7 +135,7 @@ def _check_hash(archive: Archive, path: Path) -> None:
 
 
 def _fetch(archive: Archive, into: Path, folder: Path, console: Console) -> Path:
-    """Fetch an archive, unless it is there whole; a partial or wrong file is never left."""
+    """Download an archive unless the complete file exists; a partial or wrong file never remains."""
     import requests
 
     try:
@@ -142,7 +155,7 @@ def _fetch(archive: Archive, into: Path, folder: Path, console: Console) -> Path
 
 
 def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
-    """Return an error message that ends in what to do instead."""
+    """Return the message for a download that failed, with what to do instead."""
     return (
         f"{archive.url} cannot be downloaded: {reason}. Try again later, or download it yourself to {folder.absolute()} as "
         f"{archive.file_name} and give the same command again."
@@ -150,7 +163,7 @@ def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
 
 
 def _unpack(archive: Archive, path: Path, folder: Path, console: Console) -> None:
-    """Unpack an archive aside, move its content into the folder when it is whole, and leave a note."""
+    """Unpack an archive into a temporary folder, move its content into the folder when it is complete, and write a note."""
     console.print(f"Unpacking {archive.file_name}")
     aside = folder / WORK_FOLDER / f"{archive.file_name}.unpacking"
     shutil.rmtree(aside, ignore_errors=True)
@@ -164,7 +177,7 @@ def _unpack(archive: Archive, path: Path, folder: Path, console: Console) -> Non
         _move_content(aside, folder)
         _note(archive, folder).write_text("\n".join([archive.hash.lower(), *names]) + "\n", encoding="utf-8")
     except (*_DAMAGES, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # else a decompressor complains of the content
+        if isinstance(error, OSError) and error.errno is not None:  # without a number, a decompressor found damage
             raise
         raise CorpusError(
             f"{path} cannot be unpacked: {brief(error, 200)}. Remove it and give the same command again."
@@ -188,12 +201,12 @@ def _untar(path: Path, into: Path) -> None:
             _refuse_unsafe(path, member.name, "" if member.isfile() or member.isdir() else "a link or a device")
         _check_size(path, sum(member.size for member in archive))
         while archive.fileobj and archive.fileobj.read(1 << 20):
-            pass  # the checksum of the last compressed block is behind it, and no member needs what is there
+            pass  # read to the end, because the checksum of the last compressed block is after the last member
         archive.extractall(into, filter="data")
 
 
 def _check_size(path: Path, n_bytes: int) -> None:
-    """Refuse an archive that unpacks to far more than it has, or than the disk has room for."""
+    """Raise CorpusError if an archive unpacks to far more than its own size, or to more than the disk has room for."""
     try:
         check_unpacked(path, n_bytes, path.stat().st_size)
     except IrregularFileError as error:
@@ -203,7 +216,7 @@ def _check_size(path: Path, n_bytes: int) -> None:
 
 
 def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
-    """Refuse a member that could be written outside the folder, or pass for a note of this module."""
+    """Raise CorpusError for a member that would be written outside of the folder, or into this module's own folder."""
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in parts or parts[:1] == (WORK_FOLDER,):
@@ -213,7 +226,7 @@ def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
 
 
 def _move_content(source: Path, target: Path) -> None:
-    """Move everything in a folder into another one, into folders that are there already."""
+    """Move the content of a folder into another one, merging folders that exist in both."""
     for entry in source.iterdir():
         place = target / entry.name
         if entry.is_dir() and place.is_dir():

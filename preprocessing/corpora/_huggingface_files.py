@@ -1,8 +1,8 @@
-"""The files of a dataset of Hugging Face, which may come from anywhere: loaded so that they name no file elsewhere.
+"""Load a dataset of Hugging Face so that no files outside of its folder are read.
 
-What may be named are the files in the folder of the dataset, and archives that the library has unpacked; of a dataset in the
-cache, what the library has fetched and made for it. Links are followed before that is asked. A loading script never runs: the
-library carries none out since its version 4.
+A dataset may name files in its own folder, and archives that the library has unpacked; a dataset in the cache may name files
+that the library has downloaded and made for it. Links are resolved before this is checked. A loading script never runs: the
+library supports none since its version 4.
 """
 
 import re
@@ -18,18 +18,21 @@ from xval.base.json_files import read_json
 from xval.base.operating_system import read_regular
 
 KINDS = ("arrow", "audiofolder", "cache", "csv", "json", "parquet", "webdataset")
-"""The readers of the library whose files hold all that they say; cache: what one of these has made before."""
+"""The readers of the library whose files contain their data and no code; cache: files that one of these has written."""
 _SPLIT = re.compile(r"\w[\w.-]*")
 _OTHER_PLACE = re.compile(r"://|::")
-"""An address, or a file in an archive."""
+"""Part of an address, or of the name of a file in an archive."""
 
 
 def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
-    """Return the splits of a dataset by their names, without asking the network, and where their audio may be.
+    """Return the splits of a dataset by their names, without network access, and the folders in which their audio may be.
 
     Args:
-        source: A folder that ``save_to_disk`` wrote, or one of files; else the name of a dataset in the cache.
-        config: The configuration; none: the only one.
+        source: A folder that ``save_to_disk`` has written, a folder of files, or the name of a dataset in the cache.
+        config: Name of the configuration; ``none``: the only one.
+
+    Raises:
+        CorpusError: The package datasets is not installed, there is no such dataset, or it names files elsewhere.
     """
     try:
         import datasets
@@ -46,7 +49,7 @@ def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
                 loaded = _build(source, None if config == "none" else config)
     except CorpusError:
         raise
-    except Exception as error:  # a dataset may be wrong in as many ways as there are formats
+    except Exception as error:  # the library raises errors of many kinds, depending on the format
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorpusError(
             f"{source}: not the folder of a dataset, and not in the cache ({first}). Nothing is downloaded here. To download "
@@ -73,13 +76,13 @@ def _boundary(source: str) -> Boundary:
 
 
 def _check_split(name: str, where: object) -> None:
-    """Refuse a name that would lead to another folder, of the dataset or of the copies."""
+    """Raise CorpusError for the name of a split that could lead to another folder."""
     if not _SPLIT.fullmatch(name):
         raise CorpusError(f"{where} names a split {name!a}; expected letters, digits, '_', '-' and '.'.")
 
 
 def _check_saved(folder: Path) -> None:
-    """Refuse a folder of ``save_to_disk`` whose splits or tables are elsewhere."""
+    """Raise CorpusError if splits or tables of a folder that ``save_to_disk`` has written are elsewhere."""
     boundary, parts = Boundary(folder), [folder]
     if not (folder / "state.json").is_file():
         names = (read_json(folder / "dataset_dict.json") or {})["splits"]
@@ -127,7 +130,7 @@ def _build(source: str, config: str | None) -> Any:
 
 
 def _patterns_of_card(folder: Path) -> Iterator[str]:
-    """Yield the names and patterns of files in the card of a folder, which the library would look for wherever they lead."""
+    """Yield the names and patterns of files in the card of a folder, which the library would follow to any place."""
     from datasets import config
     from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
@@ -141,7 +144,7 @@ def _patterns_of_card(folder: Path) -> Iterator[str]:
 
 
 def _patterns(card: object) -> Iterator[str]:
-    """Yield the texts of data_files and data_dir of all configurations."""
+    """Yield the values of data_files and data_dir of all configurations in a card."""
     for entry in (card.get("configs") or ()) if isinstance(card, Mapping) else ():
         for name in ("data_files", "data_dir") if isinstance(entry, Mapping) else ():
             yield from _texts(entry.get(name))
@@ -161,7 +164,7 @@ def _texts(value: object) -> Iterator[str]:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Keep the library from the network; its environment variables count only before it is imported."""
+    """Prevent network access of the library within this block; its environment variables work only before its import."""
     import datasets
     from huggingface_hub import constants
 

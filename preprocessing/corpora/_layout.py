@@ -1,6 +1,6 @@
-"""What the readers of this folder share: list audio files, match their names with patterns, and choose item and label.
+"""Functions that the readers of this folder share: match the names of audio files with patterns, and choose item and label.
 
-Errors name what was expected and what was found.
+Errors say what was expected and what was found.
 """
 
 import re
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 def read_names(folder: Path, pattern: re.Pattern[str], expected: str, paths: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Return what the names of audio files say: ``path``, and a text column for every named group of the pattern.
+    """Return the facts in the names of audio files: the column path, and a text column for every named group of a pattern.
 
     Args:
-        folder: Of the corpus.
-        pattern: Matches the whole path.
-        expected: What it describes, for the error.
-        paths: Relative to the folder; None: all audio files in it and below.
+        folder: Folder of the corpus.
+        pattern: Pattern of a whole path, relative to the folder.
+        expected: An example of such a path, for errors.
+        paths: Paths relative to the folder; None: all audio files in it and below it.
+
+    Raises:
+        CorpusError: There are no audio files, or a path does not match the pattern.
     """
     import pandas as pd
 
@@ -41,17 +44,20 @@ def read_names(folder: Path, pattern: re.Pattern[str], expected: str, paths: Seq
 
 
 def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
-    """Return the paths that lead through a folder of this name where there are any; else all of them."""
+    """Return the paths in a folder of this name; if there are none, all paths."""
     return [path for path in paths if name in PurePosixPath(path).parts[:-1]] or list(paths)
 
 
 def find_file(folder: Path, name: str, advice: str) -> Path:
-    """Return a file that describes the corpus: in the folder, in one of its folders, or next to it; else refuse the corpus.
+    """Return the path of a file that describes the corpus: in the folder, in one of its subfolders, or next to it.
 
     Args:
-        folder: Where the audio is, or what an archive was unpacked to.
-        name: The file's name, or the end of its path: ``meta/classes.csv``.
-        advice: How the error continues behind the folder.
+        folder: The folder of the audio, or the folder into which an archive was unpacked.
+        name: The name of the file, or the end of its path, such as ``meta/classes.csv``.
+        advice: How the error continues after the name of the folder.
+
+    Raises:
+        CorpusError: There is no such file.
     """
     for path in (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name):
         if path.is_file():
@@ -68,21 +74,25 @@ def clip_table(
     folds: str = "none",
     keeps_others: bool = True,
 ) -> "pd.DataFrame":
-    """Choose item and label among what is known of each clip.
+    """Make the table of clips from the facts about each clip, by choosing its item and label.
 
     Args:
-        facts: path, and a column per fact; phase, fold, start_s, end_s and clip are kept as they are.
-        item: The column of the foldable item; ``fold`` too, where the corpus comes in folds.
-        label: The column of the target, or several with commas: names are joined (``angry_strong``), numbers become
-            the targets of a regression, ``label:<name>``. Where a name is missing, the label is empty, which `check_clips`
-            refuses.
-        numbers: The columns that are numbers to be predicted.
-        folds: gender: add the column fold, in which the women are tested by what the men trained, and the other way round.
-        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for scores
-            by group. Not for tables from elsewhere, whose columns have any name.
+        facts: One row per clip: path, and a column for each fact; phase, fold, start_s, end_s and clip stay as they are.
+        item: The fact that is the item; ``fold`` is possible if the corpus has folds.
+        label: The fact that is the label, or several separated by commas: names are joined (``angry_strong``), numbers become
+            the targets of a regression, ``label:<name>``. If a name is missing, the joined label is empty, for which
+            `check_clips` raises an error.
+        numbers: The facts that are numbers to predict.
+        folds: ``gender``: add the column fold, with one fold that tests the women with a model of the men, and one that tests
+            the men; ``none``: do not add it.
+        keeps_others: Whether all other facts, and each part of a joined label, are additional columns, for scores by subgroup.
+            False for tables whose columns may have any name.
 
     Returns:
-        What `list_clips` returns, sorted by path.
+        The table that `list_clips` returns, sorted by path.
+
+    Raises:
+        CorpusError: There is no such fact, a fact is named twice, or numbers and names are chosen together.
     """
     if folds == "gender":
         facts = add_gender_folds(facts, label)
@@ -105,7 +115,7 @@ def clip_table(
     else:
         parts = facts[chosen].astype(object).where(facts[chosen].notna(), "").astype(str)
         clips.insert(2, "label", parts.agg("_".join, axis=1).where((parts != "").all(axis=1), ""))
-    named = chosen if len(chosen) == 1 or are_numbers == {True} else []  # of a joined label the parts are further columns
+    named = chosen if len(chosen) == 1 or are_numbers == {True} else []  # parts of a joined label are additional columns
     further = [name for name in keys if name not in (item, *named)] if keeps_others else []
     listed = clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
     listed.attrs[ITEM_NAME] = item
@@ -113,7 +123,12 @@ def clip_table(
 
 
 def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":
-    """Add the column fold, int, 1 female, 2 male, from the column gender, which cannot be the label then."""
+    """Add the column fold (int; 1: female, 2: male) from the column gender.
+
+    Raises:
+        SettingsError: The gender is a label, too.
+        CorpusError: All clips are of one gender.
+    """
     if "gender" in split_names(label):
         raise SettingsError(
             f"--folds gender --label {label}: every fold would test a gender that was never trained on. Remove --folds gender."
@@ -135,15 +150,18 @@ def refuse_unknown(
     suggested: Collection[str] = (),
     error: type[UsageError] = CorpusError,
 ) -> None:
-    """Refuse a name in an option that is not among those that are known.
+    """Check that the names in an option are known.
 
     Args:
-        option: Without its dashes.
-        names: What was received.
-        known: What is allowed.
+        option: Name of the option without its dashes.
+        names: The names that the option has.
+        known: The allowed names.
         why: What is wrong with another name, for the error.
-        suggested: What is suggested in its place, where that is not all that is known.
-        error: What is raised.
+        suggested: The names that the error suggests; empty: all allowed names.
+        error: Class of the error.
+
+    Raises:
+        UsageError: A name is not among the known ones; of the class ``error``.
     """
     for name in names:
         if name not in known:
@@ -151,7 +169,7 @@ def refuse_unknown(
 
 
 def split_names(text: str) -> list[str]:
-    """Return the names in a text that separates them with commas."""
+    """Return the names in a text in which they are separated by commas."""
     return [name.strip() for name in text.split(",")]
 
 

@@ -1,4 +1,4 @@
-"""Suggest regular expressions that find label and item in the names of files which are not in a folder per class."""
+"""Suggest regular expressions that find label and item in the names of files that are not in one folder per class."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -11,14 +11,15 @@ _TABLE = "list them in a table with the columns path, item and label: xval prepa
 
 
 def advise_patterns(names: Sequence[str]) -> str:
-    """Return an advice: two patterns made for these names, and a table.
+    """Return advice on how to find label and item in names of files: by patterns made for these names, or by a table.
 
     Args:
-        names: Of files, without folders.
+        names: Names of files without folders.
 
     Returns:
-        What follows "or": patterns that find something in every name, with what they find in the first and the values of each
-        part, by which a user checks which one is the speaker; general ones where the names have no common form.
+        A text that continues "or". It has patterns that match every name, their results for the first name, and the values of
+        each part of the names, so that the user can check which part is the speaker. If the names have no common form, it
+        only describes the options.
     """
     form = find_parts(names)
     if form is None:
@@ -44,18 +45,22 @@ def advise_patterns(names: Sequence[str]) -> str:
 
 
 def find_parts(names: Sequence[str]) -> tuple[str, int, int | None] | None:
-    """Return the separator of names, and the numbers (from 0) of the parts that may be label and item; None: no common form.
+    """Return the separator of names, and the positions (from 0) of the parts that are probably label and item.
 
-    The last part of several, if it is a number, counts takes. Of the others names come before numbers, and those with fewer
-    different values first: the label, then the item. Where one part only is names, each of which comes with all values of a
-    number, as speakers do with the digits that they say, the names are the items.
+    A number in the last part is the number of a take. Of the other parts, words come before numbers, and parts with fewer
+    different values first: the first is the label, the second the item. If only one part has words, and each occurs with all
+    values of a number, as speakers do with digits, the words are the items.
+
+    Returns:
+        The separator, the position of the label, and that of the item (None: there is none). None: the names have no common
+        form.
     """
     for separator in _SEPARATORS:
         split = [_split(name, separator) for name in names]
         if len({len(parts) for parts in split}) > 1 or len(split[0]) < 2 or not all(all(parts) for parts in split):
             continue
         columns = list(zip(*split, strict=True))
-        # Parts that are all alike, or different in every file, tell neither a class nor a speaker.
+        # A part that is equal in all files, or different in every file, is neither a class nor a speaker.
         useful = [number for number, column in enumerate(columns) if 1 < len(set(column)) < len(names)]
         numbers = {number for number in useful if all(part.isdigit() for part in columns[number])}
         if len(useful) > 1 and useful[-1] == len(columns) - 1:

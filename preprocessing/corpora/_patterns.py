@@ -1,4 +1,4 @@
-"""Regular expressions of the user, searched in names."""
+"""Search names with the user's regular expressions."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from xval.base.errors import SettingsError
 
 
 def compile_pattern(option: str, pattern: str) -> re.Pattern[str]:
-    """Return a pattern, ready to be searched.
+    """Return a compiled pattern; ``option`` is its name on the command line, for the error.
 
     Raises:
-        SettingsError: It is no regular expression.
+        SettingsError: It is no valid regular expression.
     """
     try:
         return re.compile(composed(pattern))
@@ -20,6 +20,6 @@ def compile_pattern(option: str, pattern: str) -> re.Pattern[str]:
 
 
 def find_in_each(pattern: re.Pattern[str], group: str | int, texts: Sequence[str]) -> list[str]:
-    """Return what a group of a pattern finds in each text; empty where it finds nothing. Letters are composed (NFC) in both."""
+    """Return the match of a group of a pattern in each text (in Unicode form NFC); an empty text: no match."""
     matches = [pattern.search(composed(text)) for text in texts]
     return [(match[group] or "") if match else "" for match in matches]

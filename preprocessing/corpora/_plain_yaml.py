@@ -1,4 +1,4 @@
-"""YAML that may come from anywhere: text, numbers, dates, lists and dicts. Nothing in it is executed."""
+"""Read YAML of unknown origin safely: only text, numbers, dates, lists and dicts; nothing in it is executed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +15,13 @@ _PLAIN = frozenset(_STANDARD + kind for kind in ("str", "int", "float", "bool", 
 def parse_plain(text: str, path: Path) -> Any:
     """Return the content of a YAML file.
 
+    Args:
+        text: The text of the file.
+        path: The file, for errors.
+
     Raises:
-        CorpusError: It has tags of objects, is too deep, or has a value inside itself; names the line.
-        ValueError: It is no YAML, or has a date or number that is none.
+        CorpusError: It has tags of objects, is nested too deeply, or has a value inside itself; the error names the line.
+        ValueError: It is no valid YAML, or has an invalid date or number.
     """
     import yaml
 
@@ -27,15 +31,15 @@ def parse_plain(text: str, path: Path) -> Any:
         return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
     except CorpusError:
         raise
-    except Exception as error:  # of YAML, or of a date, number or key that is none
+    except Exception as error:  # YAML's own errors, and those of invalid dates, numbers and keys
         raise ValueError(brief(error) or type(error).__name__) from error
 
 
 def _check_events(events: Iterator[Any], path: Path) -> None:
-    """Refuse tags, and depth that would end the process, before any value is made."""
+    """Raise CorpusError for tags, and for nesting that would crash the process, before any value is created."""
     import yaml
 
-    anchors: list[str | None] = []  # of the lists and dicts around an event
+    anchors: list[str | None] = []  # the anchors of the lists and dicts around an event
     for event in events:
         where = f"{path}, line {event.start_mark.line + 1}"
         if isinstance(event, yaml.CollectionStartEvent):

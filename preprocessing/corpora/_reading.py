@@ -1,4 +1,4 @@
-"""What a user says of the rows of a table: what its quotes are, which texts mean nothing, which rows are read, other labels."""
+"""Options for the rows of a table: quotes, texts that mean an empty cell, conditions on rows, and renamed labels."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ _EQUALS = re.compile(r"\s*(\w+|`[^`]+`)\s*=\s*([^=<>!`\"']+?)\s*")
 
 @dataclass(frozen=True)
 class RowOptions:
-    """What a user says of the rows of a table: options of every command that reads one, as texts of a command line."""
+    """The options for the rows of a table, which every command that reads one has, as texts of the command line."""
 
     where: str = field(
         default=NONE,
@@ -50,10 +50,17 @@ class RowOptions:
     )
 
     similar_names: str = ""
-    """What the user says of names that differ only in notation, in any list: known here to tell all faults at once."""
+    """The user's answer about names that differ only in notation, which is here so that all faults are reported at once."""
 
     def reading(self, names: Collection[str] = ()) -> "Reading":
-        """Return how rows are read; some texts are names, whatever else is said of them."""
+        """Return how rows are read with these options.
+
+        Args:
+            names: Texts that are names and never mean an empty cell.
+
+        Raises:
+            SettingsError: map_labels is not of the form LABEL=OTHER,...
+        """
         renames: dict[str, str] = {}
         for pair in split_names(self.map_labels) if self.map_labels != NONE else []:
             old, equals, new = (part.strip() for part in pair.partition("="))
@@ -68,7 +75,7 @@ class RowOptions:
 
 
 AS_IT_STANDS = RowOptions()
-"""Nothing is said."""
+"""The default options."""
 
 
 @dataclass
@@ -76,13 +83,13 @@ class Reading:
     """How the rows of one table are read.
 
     Attributes:
-        quoting: What quotes are; None: as auto, and the user has no options for this table.
+        quoting: What quotes in a csv file are; None: as auto, for a table without these options.
         missing: Texts that mean an empty cell.
-        drops_bad_rows: Leave out rows with faults in place of an error.
-        renames: Other names of labels.
-        where: Which rows are read; empty: all.
-        similar_names: As of `RowOptions`.
-        notes: What a user should know of what was read.
+        drops_bad_rows: Whether rows with faults are skipped instead of raising an error.
+        renames: New names of labels, by the old ones.
+        where: Condition for the rows that are read; empty: all rows.
+        similar_names: The user's answer about names that differ only in notation; empty: none.
+        notes: Notes for the user about the rows that were read.
     """
 
     quoting: Quoting | None = None
@@ -97,13 +104,13 @@ class Reading:
     def blank_missing(
         self, header: Sequence[str], lines: Lines, *, labels: Collection[str] = (), are_sets: bool = False
     ) -> Lines:
-        """Return lines whose cells are empty where their text means that; a note counts them.
+        """Return lines in which cells whose text means an empty cell are empty, and add a note with their number.
 
         Args:
             header: The columns.
             lines: The number and the cells of each line.
-            labels: The columns of the label, in which a text that gets another name is kept.
-            are_sets: A cell of these may have several labels; what means nothing is none of them.
+            labels: The columns of the label, in which a text that is renamed stays.
+            are_sets: Whether a cell of these may have several labels, of which those that mean an empty cell are removed.
         """
         found: dict[str, Counter[str]] = {}
         missing = [set(self.missing) - (set(self.renames) if name in labels else set()) for name in header]
@@ -120,7 +127,7 @@ class Reading:
 
         texts = set(self.missing)
         blanked = [
-            line  # as most are
+            line  # unchanged, as most lines are
             if not are_sets and texts.isdisjoint(map(str.strip, line[1]))
             else (line[0], [blank(place, cell) for place, cell in enumerate(line[1])])
             for line in lines
@@ -137,11 +144,14 @@ class Reading:
         return blanked
 
     def choose_rows(self, columns: Sequence[Sequence[str]], lines: Lines) -> Lines:
-        """Return the lines that ``where`` chooses.
+        """Return the lines that satisfy the condition ``where``.
 
         Args:
-            columns: The names of each column, which may have another one in the table.
-            lines: As many cells in each line.
+            columns: The names of each column: the one in the table, and perhaps another one.
+            lines: The number and the cells of each line.
+
+        Raises:
+            CorpusError, SettingsError: The condition is not valid, or no line satisfies it.
         """
         if not self.where:
             return lines
@@ -168,7 +178,7 @@ class Reading:
         return [line for line, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
 
     def rename(self, label: str, *, are_sets: bool = False) -> str:
-        """Return a label under its other name; of several labels each."""
+        """Return a label with its new name; if ``are_sets``, each of several labels."""
         if not self.renames:
             return label
         names = label.split(SEPARATOR) if are_sets else [label]
@@ -176,19 +186,19 @@ class Reading:
         return SEPARATOR.join(self.renames.get(name.strip(), name) for name in names)
 
     def refuse_unused(self, labels: Iterable[str]) -> None:
-        """Refuse a name in ``map_labels`` that no label has; `rename` has seen all."""
+        """Raise SettingsError if no label had a name of ``map_labels``; called after `rename` of all labels."""
         if self._unused:
             name = min(self._unused)
             raise SettingsError(f"--map-labels {name}=...: no row has this label. {suggestion(name, set(labels))}")
 
     def refuse_faults(self, table: Path, faults: Sequence[Fault], n_rows: int, what: str = "wrong cells") -> None:
-        """Raise when rows have faults, with one of each kind; or note which are skipped, where the user says so.
+        """Raise CorpusError if rows have faults; or, if ``drops_bad_rows``, add a note about the skipped rows.
 
         Args:
             table: The file.
-            faults: What is wrong with which line.
-            n_rows: Of the table.
-            what: What is wrong.
+            faults: The faults of lines.
+            n_rows: Number of rows of the table.
+            what: What the table has, for the error.
         """
         if not faults:
             return
@@ -202,17 +212,17 @@ class Reading:
 
     @property
     def note(self) -> str:
-        """What a user should know of what was read; empty: nothing."""
+        """All notes for the user as one text; empty: none."""
         return " ".join(self.notes)
 
 
 def read_missing(text: str) -> tuple[str, ...]:
-    """Return the texts that mean an empty cell, as the option ``missing`` lists them."""
+    """Return the texts that mean an empty cell, from the value of the option ``missing``."""
     return () if text == NONE else tuple(filter(None, split_names(text)))
 
 
 def _numbers(texts: "Sequence[str | None]") -> "pd.Series[Any]":
-    """Return a column as numbers where all of its cells are, else as texts."""
+    """Return a column as numbers if all of its cells are numbers, otherwise as texts."""
     import pandas as pd
 
     there = [text for text in texts if text is not None]

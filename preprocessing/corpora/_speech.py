@@ -1,4 +1,4 @@
-"""Cut clips to their speech, from the first to the last word or phoneme of a table, with or without longer pauses."""
+"""Cut clips to their speech: from the first to the last word or phoneme in a table, with or without longer pauses."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SILENCE = ("", "sil", "silence", "sp", "pau", "epi", "h#", "<eps>", "<sil>", "<p>", "<p:>")
-"""Labels, in lower case, of pauses in the tables of TIMIT, HTK, Kaldi, Praat, MAUS and the Montreal Forced Aligner."""
+"""Labels of pauses in the tables of TIMIT, HTK, Kaldi, Praat, MAUS and the Montreal Forced Aligner, in lower case."""
 
 
 def cut_to_speech(
     clips: "pd.DataFrame", audio_folder: Path, table: Path, called: Mapping[str, str] | None = None
 ) -> "pd.DataFrame":
-    """Let every clip begin with its first word and end with its last one; pauses between words stay.
+    """Cut every clip so that it begins with its first word and ends with its last one; pauses between words stay.
 
     Args:
-        clips: What `list_clips` of a corpus returns. A clip that is a segment of a file is cut to the words in that segment.
-        audio_folder: What their paths are relative to.
-        table: A line per word or phoneme: path (with or without ending), start_s and end_s (seconds in the file) or ``Start
-            sample`` and ``End sample``; and label, where lines with a label of `SILENCE` are no words.
-        called: As of `Recordings`.
+        clips: The table that `list_clips` of a corpus returns. A clip that is a segment of a file is cut to the words in that
+            segment.
+        audio_folder: The folder to which their paths are relative.
+        table: A table with a line per word or phoneme: path (with or without ending), start_s and end_s (seconds in the file)
+            or ``Start sample`` and ``End sample``; and perhaps label: lines with a label of `SILENCE` are no words.
+        called: Another path of each file, which the table may use; None: all files in the folder, by their own paths.
 
     Returns:
-        The clips with start_s and end_s; those without a word stay as they are, and the note says how many these are.
+        The clips with start_s and end_s. Clips without a word stay as they are, and ``attrs["note"]`` says how many these are.
+
+    Raises:
+        CorpusError: The table cannot be read, or no clip has a word.
     """
     words = read_words(audio_folder, table, called)
     cut = clips.copy()
@@ -61,12 +65,18 @@ def cut_to_speech(
 def read_words(
     audio_folder: Path, table: Path, called: Mapping[str, str] | None = None
 ) -> dict[str, list[tuple[float, float]]]:
-    """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder)."""
-    every_text = Reading(missing=())  # a word may be None
+    """Return start and end (s) of every word in a table, by the path of its file (posix, relative to the folder).
+
+    Args:
+        audio_folder: The folder to which paths are relative.
+        table: The table, as for `cut_to_speech`.
+        called: Another path of each file, which the table may use; None: all files in the folder, by their own paths.
+    """
+    every_text = Reading(missing=())  # because the text of a word may be "None" or "nan"
     columns, _ = read_header_line(table, reading=every_text)
     labels = [name for name in columns if name == "label"]
     words: dict[str, list[tuple[float, float]]] = {}
-    # Silence may have an empty label, which read_segments would refuse.
+    # labels=(), because the label of silence may be empty, for which read_segments would raise an error.
     for row in read_segments(
         table, Recordings(audio_folder, called=called), item="recording", labels=(), alike=labels, reading=every_text
     ):
@@ -76,11 +86,11 @@ def read_words(
 
 
 def without_pauses(words: Sequence[tuple[float, float]], longest_pause_s: float) -> list[tuple[float, float]]:
-    """Return the segments of a file that stay where longer pauses are shortened, begin and end (s), in their order.
+    """Return the segments of a file that stay if longer pauses are shortened: start and end (s) of each, in their order.
 
     Args:
-        words: Begin and end of each word (s); they may overlap.
-        longest_pause_s: How much of a longer pause stays (s), half of it behind a word and half before the next.
+        words: Start and end of each word (s); they may overlap.
+        longest_pause_s: How much of a longer pause stays (s): half of it after a word, and half before the next word.
     """
     kept: list[tuple[float, float]] = []
     for start_s, end_s in sorted(words):
@@ -96,5 +106,5 @@ def without_pauses(words: Sequence[tuple[float, float]], longest_pause_s: float)
 
 
 def _times(clips: "pd.DataFrame", column: str) -> list[float]:
-    """Return a column of seconds; NaN where a clip has none."""
+    """Return a column of times (s); NaN for missing ones, and if there is no such column."""
     return [float("nan" if time is None else time) for time in clips[column]] if column in clips else [math.nan] * len(clips)

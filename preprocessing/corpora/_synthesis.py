@@ -38,12 +38,12 @@ class Voice:
 
 @dataclass(frozen=True)
 class Room:
-    """What is between a mouth and a file.
+    """A recording room with its equipment.
 
     Attributes:
-        equaliser: float64 (n_sections, 6), second-order sections of the microphone's and the line's colour.
+        equaliser: float64 (n_sections, 6), second-order sections of the frequency response of the microphone and the line.
         reverberation_s: Time in which the room's sound falls by 60 dB.
-        wet: Amplitude of the room's sound relative to the direct one.
+        wet: Amplitude of the reverberation relative to the direct sound.
         noise_db: Level of the background noise relative to the word's.
         noise_pole: Coefficient of a one-pole filter that colours the noise, -1 (hiss) to 1 (hum).
         response_seed: Seed of the room's impulse response.
@@ -66,8 +66,8 @@ def glottal_source(
         voice: The speaker's voice.
         pitch_hz: float64 (n_samples,), the fundamental frequency.
         voicing: float64 (n_samples,), 1: pulses and a little breath, 0: only breath.
-        rng: Draws jitter, shimmer and breath.
-        sample_rate_hz: Rate of the samples.
+        rng: Generator of jitter, shimmer and breath.
+        sample_rate_hz: Sample rate (Hz).
 
     Returns:
         float64 (n_samples,): the derivative of the air flow, as the lips radiate it.
@@ -94,13 +94,13 @@ def glottal_source(
 
 
 def resonate(source: Samples, formants_hz: Samples, bandwidths_hz: Samples, *, sample_rate_hz: int) -> Samples:
-    """Send a source through a vocal tract whose formants move.
+    """Filter a source by a vocal tract with moving formants.
 
     Args:
         source: float64 (n_samples,).
-        formants_hz: float64 (n_points, n_formants), resonances at points spread evenly over the samples.
+        formants_hz: float64 (n_points, n_formants), formant frequencies at points spread evenly over the samples.
         bandwidths_hz: float64 (n_formants,).
-        sample_rate_hz: Rate of the samples. Formants near half of it and above are skipped.
+        sample_rate_hz: Sample rate (Hz). Formants near half of it and above are skipped.
 
     Returns:
         float64 (n_samples,).
@@ -125,13 +125,13 @@ def resonate(source: Samples, formants_hz: Samples, bandwidths_hz: Samples, *, s
 
 
 def record(samples: Samples, room: Room, rng: np.random.Generator, *, sample_rate_hz: int) -> Samples:
-    """Add what a room, a microphone and a line do to a sound.
+    """Add the reverberation, the background noise and the equalisation of a recording room to a sound.
 
     Args:
         samples: float64 (n_samples,).
-        room: The place and the equipment.
-        rng: Draws the background noise; the room itself is always the same.
-        sample_rate_hz: Rate of the samples.
+        room: The room and the equipment.
+        rng: Generator of the background noise; the room itself is always the same.
+        sample_rate_hz: Sample rate (Hz).
 
     Returns:
         float64 (n_samples,), with a root mean square of 1.
@@ -154,8 +154,8 @@ def peaking_filter(centre_hz: float, gain_db: float, quality: float, *, sample_r
     Args:
         centre_hz: Frequency of the greatest gain or loss, below half the sample rate.
         gain_db: That gain.
-        quality: Centre frequency over bandwidth.
-        sample_rate_hz: Rate of the samples.
+        quality: Centre frequency divided by bandwidth.
+        sample_rate_hz: Sample rate (Hz).
 
     Returns:
         float64 (6,), b0 b1 b2 a0 a1 a2 with a0 = 1. From Bristow-Johnson, Cookbook formulae for audio equalizer biquad

@@ -1,4 +1,4 @@
-"""The rows of a table as texts: of a csv, xlsx, parquet or json file, the names of its columns first."""
+"""Read the rows of a table (csv, xlsx, parquet or json) as texts; the first row has the names of the columns."""
 
 import csv
 import io
@@ -27,32 +27,32 @@ _NO_TEXT = {
         (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"), "compressed. Unpack it (gunzip, 7-Zip), and give the file in it"
     ),
 }
-"""What a file holds in place of text, by its first bytes, and what to do."""
+"""What a file that is no text is, and what to do, by its first bytes."""
 _SAID_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
 """The first line of a csv file as Excel writes it."""
 
 _PADDED = re.compile("00+")
-"""The format of a number in a workbook that Excel shows as 007."""
+"""A number format in a workbook by which Excel shows a number with leading zeros, such as 007."""
 
 Row = tuple[int, list[str]]
 _N_SHOWN = 3
 _N_ABOVE = 10
-"""In so many first rows of a table a title may be, and the names of its columns."""
+"""Number of rows at the top of a table in which a title and the names of the columns may be."""
 Quoting = Literal["auto", "minimal", "none"]
-"""What a quote at the begin of a cell of a csv file is: it opens a text that may hold line breaks (minimal), or it is a letter
-(none); auto: as minimal, but where a text would hold whole rows its quotes are letters, or the file is refused."""
+"""What a quote at the beginning of a cell in a csv file is: the start of a text that may contain line breaks (minimal), or a
+character (none); auto: as minimal, but if a text would contain whole rows, its quotes are characters or an error."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a table.
+    """Which columns of a table are read, and how.
 
     Attributes:
-        is_needed: Whether a column is; if it holds lists, records or bytes, the table is refused.
-        may_be_lists: Whether lists of names are allowed there, which become texts such as ``["a", "b"]``.
-        others: Whether other columns are read, too, as far as they hold single values; their cells are empty if not.
-        quoting: Of a csv file; None: as auto, but never letters, where the user has no option to say another one.
-        notes: Where what a user should know is noted.
+        is_needed: Returns whether a column is needed; if it has lists, records or bytes, an error is raised.
+        may_be_lists: Returns whether a needed column may have lists of names, which become texts such as ``["a", "b"]``.
+        others: Whether other columns with single values are read, too; otherwise their cells are empty.
+        quoting: What quotes in a csv file are; None: as auto, but never characters, because the user has no option for it.
+        notes: List to which notes for the user are added.
     """
 
     is_needed: Callable[[str], bool]
@@ -62,12 +62,16 @@ class Wanted:
     notes: list[str] = field(default_factory=list)
 
     def is_read(self, name: str) -> bool:
-        """Return whether a column is read, as far as its name says it."""
+        """Return whether a column of this name is read, if its values can be."""
         return self.others or self.is_needed(name)
 
 
 def read_rows(table: Path, wanted: Wanted) -> list[Row]:
-    """Return number and cells of the rows that are not empty; a `CorpusError` says what is wrong with the file."""
+    """Return the number and the cells of all rows that are not empty.
+
+    Raises:
+        CorpusError: The file cannot be read as a table; the error says why and what to do.
+    """
     read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_text)
     rows: list[Row] = []
     is_read: list[bool] = []
@@ -80,13 +84,13 @@ def read_rows(table: Path, wanted: Wanted) -> list[Row]:
             is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
             rows.append((number, cells))
         check_rows(table, len(rows), MOST_CLIPS)
-    except Exception as error:  # what pandas and its readers raise of a damaged file has no class in common
+    except Exception as error:  # pandas and its readers raise errors without a common class for a damaged file
         raise _explain(table, error) from error
     return rows
 
 
 def _explain(table: Path, error: Exception) -> CorpusError:
-    """Return what is wrong with a file that cannot be read as a table, and what to do."""
+    """Return the error for a file that cannot be read as a table: what is wrong, and what to do."""
     if isinstance(error, CorpusError):
         return error
     if isinstance(error, OSError) and error.strerror:
@@ -110,7 +114,7 @@ def _read_text(table: Path, wanted: Wanted) -> Iterator[Row]:
 
 
 class _OpenQuoteError(CorpusError):
-    """A quote at the begin of a cell of a csv file does not close at its end; the line is that in which it opens."""
+    """A quote at the beginning of a cell in a csv file does not close at its end; ``line`` is the line in which it opens."""
 
     def __init__(self, table: Path, line: int, wrong: str, advice: str) -> None:
         self.line = line
@@ -119,7 +123,7 @@ class _OpenQuoteError(CorpusError):
 
 
 def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
-    """Return the rows of a csv file; where quotes would swallow rows, those of its lines, if each has all cells."""
+    """Return the rows of a csv file; if a quote would join rows to one cell, its lines as rows, if each has all cells."""
     first = io.StringIO(text, newline="").readline()
     if match := _SAID_SEPARATOR.fullmatch(first):
         text = "\n" + text.removeprefix(first)  # lines keep their numbers
@@ -138,8 +142,8 @@ def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
 
 
 def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | None) -> Iterator[Row]:
-    """Yield the rows of a csv file, by the numbers of the lines that they begin in."""
-    lines: list[str] = []  # of the row that is being read
+    """Yield the rows of a csv file, each with the number of the line in which it begins."""
+    lines: list[str] = []  # the lines of the row that is being read
 
     def keep() -> Iterator[str]:
         for line in io.StringIO(text, newline=""):
@@ -152,7 +156,7 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
     try:
         for cells in reader:
             width = width or len(cells)
-            # Each line would be a row by itself: the quotes are letters of two texts. A comma with a blank belongs to prose.
+            # If each line has all cells, the quotes are characters of two texts. A comma before a blank is punctuation.
             are_rows = width > 1 and all(
                 line.count(delimiter) - line.count(f"{delimiter} ") + 1 >= width for line in lines if line.strip()
             )
@@ -171,7 +175,7 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
 
 
 def _read_lines(text: str, delimiter: str, wanted: Wanted) -> list[Row]:
-    """Return each line as a row, its quotes as letters where they do not close within cells; none if that is no table."""
+    """Return each line as a row, with quotes as characters if they do not close in their cells; empty: that is no table."""
     rows: list[Row] = []
     for number, line in enumerate(io.StringIO(text, newline=""), start=1):
         if not line.strip():
@@ -193,7 +197,7 @@ def _read_lines(text: str, delimiter: str, wanted: Wanted) -> list[Row]:
 
 
 def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
-    """Yield the names of all columns as row 0, and the records of a list in json, or of json lines, by their lines."""
+    """Yield the names of all columns as row 0, and each record of a JSON list, or of JSON lines, with its line number."""
     records = _parse_json(table, text)
     for number, record in records:
         if not isinstance(record, _Record) or (len(records) == 1 and not any(map(_is_one, record.values()))):
@@ -220,7 +224,7 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
 
 
 class _Record(dict[str, Any]):
-    """A record of json, which may have a key twice: then that is `repeated`."""
+    """A JSON object; `repeated` is a key that it has twice (empty: none)."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -229,14 +233,14 @@ class _Record(dict[str, Any]):
 
 
 def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
-    """Return the records of a list in json, or of json lines, with their lines."""
+    """Return the records of a JSON list, or of JSON lines, with their line numbers."""
     try:
         whole = json.loads(text, object_pairs_hook=_Record)
     except json.JSONDecodeError as error:
         if text.lstrip()[0] == "[":
             raise CorpusError(f"{table}, line {error.lineno}: not JSON: {error.msg}. Write a list of records.") from error
     else:
-        return list(enumerate(whole, start=2)) if isinstance(whole, list) else [(1, whole)]  # behind the line of the [
+        return list(enumerate(whole, start=2)) if isinstance(whole, list) else [(1, whole)]  # the first line has the [
     records = []
     for number, line in enumerate(text.split("\n"), start=1):
         try:
@@ -251,9 +255,9 @@ def _is_one(value: object) -> bool:
 
 
 def _add_segment(record: dict[str, Any]) -> None:
-    """Say the segment of a record as NeMo's manifests have it, offset and duration (s), as begin and end."""
+    """Add start_s and end_s to a record with offset and duration (s), as in NeMo's manifests."""
     offset, duration = record.get("offset"), record.get("duration")
-    begins = [name for name in record if usual_name(name) == "start_s"]  # next to one, the offset is an end
+    begins = [name for name in record if usual_name(name) == "start_s"]  # with a start, the offset is an end
     is_of_nemo = "audio_filepath" in record or isinstance(duration, int | float)
     if is_of_nemo and isinstance(offset, int | float) and not begins:
         record["start_s"] = offset
@@ -262,10 +266,10 @@ def _add_segment(record: dict[str, Any]) -> None:
 
 
 def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
-    """Yield the rows of the first sheet of an Excel file, as long as its header; of formulas the values saved with them."""
+    """Yield the rows of the first sheet of an Excel file, as long as its header; formulas have their saved values."""
     import pandas as pd
 
-    # Sheets that are opened only for reading know neither merged cells nor hidden rows.
+    # A workbook that is opened read-only has no information on merged cells and hidden rows.
     whole = {"read_only": False}
     with open_regular(table, LARGEST_TABLE_BYTES) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
         sheet, *others = excel.book.worksheets
@@ -298,7 +302,7 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
 
 
 def _sheet_text(value: object, sheet: "Worksheet", row: int, column: int) -> str:
-    """Return a cell of a sheet as a csv file has it; a whole number that Excel shows with leading zeros, as ids, has them."""
+    """Return a cell of a sheet as in a csv file; a whole number that Excel shows with leading zeros, like an id, has them."""
     if isinstance(value, int) and not isinstance(value, bool):
         number_format = sheet.cell(row, column).number_format
         if _PADDED.fullmatch(number_format):
@@ -312,7 +316,7 @@ def _shown(names: Iterable[str]) -> str:
 
 
 def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
-    """Yield the names of the columns as row 1, and the rows of a parquet file behind it."""
+    """Yield the names of the columns of a parquet file as row 1, and then its rows."""
     schema = parquet_files.read_schema(table)
     for column in schema:
         is_allowed = _is_single(column.type) or (wanted.may_be_lists(column.name) and _holds_names(column.type))
@@ -334,7 +338,7 @@ def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
 
 
 def _holds_names(kind: "pyarrow.DataType") -> bool:
-    """Return whether the cells of a column are lists of texts or whole numbers."""
+    """Return whether the cells of a column are lists of texts or of whole numbers."""
     from pyarrow import types
 
     if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
@@ -348,7 +352,7 @@ def _list_text(names: Sequence[object]) -> str:
 
 
 def _is_single(kind: "pyarrow.DataType") -> bool:
-    """Return whether a column holds texts, numbers, times or truths, and no lists, records or bytes."""
+    """Return whether a column has texts, numbers, times or booleans, and no lists, records or bytes."""
     from pyarrow import types
 
     held = kind.value_type if types.is_dictionary(kind) else kind
@@ -357,7 +361,7 @@ def _is_single(kind: "pyarrow.DataType") -> bool:
 
 
 def _text(value: object) -> str:
-    """Return a cell as a csv file has it: nothing for a missing value."""
+    """Return a cell as in a csv file: an empty text for a missing value."""
     if isinstance(value, list):
         return _list_text(value)
     return "" if value is None or value != value else str(value)  # only NaN differs from itself

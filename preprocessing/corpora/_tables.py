@@ -1,4 +1,4 @@
-"""What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults."""
+"""Functions that the readers of this folder share: find and read tables, recognise numbers, and report all faults at once."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -15,19 +15,19 @@ PHASES = {
     **dict.fromkeys(("validation", "valid", "val", "2"), "validation"),
     **dict.fromkeys(("test", "3", "4"), "test"),
 }
-"""The names that phases have in tables."""
+"""The phase for each of its names in tables."""
 PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
 MISSING = (
     "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "NaT", "None", "NULL", "null", "-",
     "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!",
 )  # fmt: skip
-"""Texts of cells that programs write where a value is missing; ``none`` and ``na`` are their own names."""
+"""Texts that programs write for a missing value; ``none`` and ``na`` in lower case are names."""
 MISSING_OPTION = ",".join(MISSING)
-"""The default of the option ``missing``."""
+"""Default of the option ``missing``."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS = 10
 FEWEST_CLIPS_OF_A_NUMBER = 5
-"""More classes than `MOST_NUMBERS`, all named by numbers, with fewer clips each than this: they look like measurements."""
+"""Numbers look like measured values if there are more than `MOST_NUMBERS` different ones, with fewer clips each than this."""
 _N_SHOWN = 5
 _N_LINES = 20
 _N_MORE = 10
@@ -38,18 +38,21 @@ Lines = list[tuple[int, list[str]]]
 
 
 def are_measurements(labels: Sequence[str]) -> bool:
-    """Return whether names of classes are rather numbers to be predicted: many different ones, of few clips each."""
+    """Return whether labels look like measured values instead of classes: many different numbers with few clips each."""
     names = set(labels)
     are_many = len(names) > MOST_NUMBERS and len(labels) < FEWEST_CLIPS_OF_A_NUMBER * len(names)
     return are_many and all(NUMBER.fullmatch(name) for name in names)
 
 
 def refuse_measurements(labels: Sequence[str], where: str) -> None:
-    """Refuse numbers that would become classes, where nobody has said that they are classes.
+    """Check that labels do not look like measured values, as long as the user has not chosen a task.
 
     Args:
-        labels: Of all clips.
-        where: Whose labels they are, to begin the error with.
+        labels: The label of each clip.
+        where: The place of the labels, with which the error begins.
+
+    Raises:
+        CorpusError: They look like measured values.
     """
     if are_measurements(labels):
         names = sorted(set(labels), key=float)
@@ -61,12 +64,13 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
 
 
 def find_nearby(path: Path, audio_folder: Path, *, default: Path) -> Path | None:
-    """Return the first that exists: the path as it stands, in the audio folder, next to the audio folder.
+    """Return the first of these paths that exists: the path itself, in the audio folder, next to it; None: none exists.
 
     Args:
-        path: What the option says.
-        audio_folder: Where the audio is.
-        default: What the option says when it is not given: then the working folder, which may hold anything, comes last.
+        path: Value of an option.
+        audio_folder: The folder of the audio.
+        default: Default of the option. If the path is the default, the working folder is looked in last, because its file may
+            belong to something else.
     """
     near = (audio_folder / path, audio_folder.absolute().parent / path)
     candidates = (*near, path) if path == default else (path, *near)
@@ -83,21 +87,24 @@ def read_table(
     quoting: Quoting | None = None,
     notes: list[str] | None = None,
 ) -> tuple[list[str], Lines]:
-    """Read a table: an Excel file's first sheet, a parquet file, a list in json or json lines, or else a csv file.
+    """Read a table: the first sheet of an Excel file, a parquet file, a JSON list or JSON lines, or else a csv file.
 
-    A csv file is in UTF-8, separated by whichever of ``,`` ``;`` tab and ``|`` its first line has most of.
+    A csv file has to be in UTF-8. Its separator is the most frequent of ``,``, ``;``, tab and ``|`` in its first line.
 
     Args:
         table: The file.
-        expected: The columns that it should have, for the error.
-        needed: Whether a column is needed, by its name.
-        may_be_lists: Whether the cells of a needed column may be lists of names, which become texts such as ``["a", "b"]``.
-        others: Read the other columns, too; if not, their cells are empty, as are those of lists, records and bytes.
+        expected: The columns that it should have, for errors.
+        needed: Returns whether a column is needed, by its name.
+        may_be_lists: Returns whether a needed column may have lists of names, which become texts such as ``["a", "b"]``.
+        others: Whether other columns are read, too; otherwise their cells are empty, as are cells with lists, records or bytes.
         quoting: What quotes in a csv file are; None: the user has no option for it.
-        notes: Where what a user should know of the file is noted.
+        notes: List to which notes for the user are added.
 
     Returns:
-        The header, without outer blanks; then the number and the cells of every other line that is not empty.
+        The names of the columns without outer blanks; and the number and the cells of every other line that is not empty.
+
+    Raises:
+        CorpusError: The file cannot be read as a table, or is empty.
     """
     lines = read_rows(table, Wanted(needed, may_be_lists, others, quoting, [] if notes is None else notes))
     if not lines:
@@ -106,7 +113,15 @@ def read_table(
 
 
 def read_text(path: Path, advice: str) -> str:
-    """Return the text of a list in UTF-8, which may have as many lines as a corpus has clips; the advice ends the error."""
+    """Return the text of a file in UTF-8.
+
+    Args:
+        path: The file, at most as large as a table may be.
+        advice: What to do, at the end of the error.
+
+    Raises:
+        CorpusError: It cannot be read.
+    """
     try:
         with open_regular(path, LARGEST_TABLE_BYTES) as file:
             return file.read().decode()
@@ -115,32 +130,32 @@ def read_text(path: Path, advice: str) -> str:
 
 
 class Fault(NamedTuple):
-    """What is wrong with a line of a table, or with a cell of it."""
+    """A fault of a line of a table, or, if ``column`` is not empty, of one of its cells."""
 
     line: int
     text: str
     column: str = ""
 
     def __str__(self) -> str:
-        """Return where it is and what is wrong."""
+        """Return the position and the text of the fault."""
         return f"line {self.line}{f', column {self.column}' if self.column else ''}: {self.text}"
 
 
 def refuse_faults(table: Path, faults: Sequence[Fault], what: str = "wrong cells") -> None:
-    """Raise when there are faults, with the first ones of each kind."""
+    """Raise CorpusError with the first faults of each kind, if there are any; ``what`` says what the table has."""
     if faults:
         raise CorpusError(f"{table} has {what}:{one_of_each(faults)}")
 
 
 def one_of_each(faults: Sequence[Fault]) -> str:
-    """Return a line for the first faults of each kind, so that all of them can be fixed at once."""
+    """Return lines of text with the first faults of each kind, so that all can be fixed at once."""
     kinds: dict[str, list[Fault]] = {}
     for fault in faults:
         kinds.setdefault(fault.column + _ONE_FAULT.sub("", fault.text), []).append(fault)
     most = max(1, min(_N_SHOWN, _N_LINES // len(kinds)))
     lines: list[str] = []
     for alike in kinds.values():
-        same: dict[tuple[str, str], list[Fault]] = {}  # the same text is there once
+        same: dict[tuple[str, str], list[Fault]] = {}  # so that equal texts are shown once
         for fault in alike:
             same.setdefault((fault.column, fault.text), []).append(fault)
         shown = list(same.values())
@@ -150,7 +165,7 @@ def one_of_each(faults: Sequence[Fault]) -> str:
 
 
 def _and_more(faults: Sequence[Fault]) -> str:
-    """Return how many further lines have a fault, and the first of them; empty: none."""
+    """Return a text with the number of other lines that have a fault, and the first of them; empty: none."""
     if not faults:
         return ""
     shown = ", ".join(str(fault.line) for fault in faults[:_N_MORE]) + ", ..." * (len(faults) > _N_MORE)
@@ -158,7 +173,7 @@ def _and_more(faults: Sequence[Fault]) -> str:
 
 
 def first_lines(faults: Sequence[str], most: int) -> str:
-    """Return a line for each of the first faults, and how many more there are."""
+    """Return the first ``most`` faults, each on a line of text, and the number of the others."""
     more = [f"... and {len(faults) - most} more"] if len(faults) > most else []
     return "".join(f"\n  {line}" for line in [*faults[:most], *more])
 

@@ -1,4 +1,4 @@
-"""Names that columns of tables often have: which of the columns that xval knows one of another name likely is."""
+"""Recognise columns of tables by names that are often used for them, such as onset for start_s."""
 
 import re
 from collections.abc import Iterable
@@ -16,19 +16,19 @@ _OTHER_UNITS = re.compile(r"[_(]+(ms|msec|samples?|frames?|min)\)?$")
 
 
 def lower_name(column: str) -> str:
-    """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
+    """Return the name of a column in lower case with ``_`` instead of blanks: file_name for ``File name``."""
     return composed(column).strip().lower().replace(" ", "_")
 
 
 def usual_name(column: str) -> str:
-    """Return ``start_s`` of Onset or ``Begin Time (s)``, ``end_s`` of their like, ``phase`` of split; empty: of others."""
+    """Return xval's name for a column: start_s for ``Begin Time (s)``, end_s for Offset, phase for split; else empty."""
     plain = _SECONDS.sub("", lower_name(column))
     words = set(plain.split("_")) - {"t", "time", ""}
     return "phase" if plain in _PHASES else _SIDES.get(words.pop(), "") if len(words) == 1 else ""
 
 
 def similar_name(column: str, columns: Iterable[str]) -> str:
-    """Return what `usual_name` does, also in other units; ``end_s`` of a duration next to a column of begins; or nothing."""
+    """Return xval's name for a column, also with other units, and end_s for a duration if there is a start; else empty."""
     plain = _OTHER_UNITS.sub("", lower_name(column))
     if _SECONDS.sub("", plain) in _LENGTHS:
         return "end_s" if "start_s" in map(usual_name, columns) else ""

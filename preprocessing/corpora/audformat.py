@@ -27,7 +27,7 @@ _PHASES = {"train": "training", "dev": "validation", "test": "test"}
 
 
 class _Source(NamedTuple):
-    """Where a fact is: a column of a table, or what the column's scheme says about its values."""
+    """The source of a fact: a column of a table, or a field that the scheme of the column has for its values."""
 
     table: str
     column: str
@@ -53,7 +53,8 @@ def list_clips(
         task_type: classification or regression; auto: classification, but xval asks about numbers.
 
     Returns:
-        path, item, label (or several), start_s, end_s, phase, sorted by path. A note tells how many have no label.
+        path, item, label (or several), start_s, end_s, phase, sorted by path. ``attrs["note"]`` says how many files or segments
+        have no label.
     """
     database, not_opened = load_database(audio_folder)
     _refuse_other_folders(database, audio_folder)
@@ -86,7 +87,7 @@ def list_clips(
 
 
 def _refuse_other_folders(database: Any, folder: Path) -> None:
-    """Refuse audio outside of the folder of the database: its tables come from elsewhere, and may not name any file."""
+    """Raise CorpusError for audio outside of the folder of the database, whose tables may come from somebody else."""
     boundary = Boundary(folder)
     for name, table in database.tables.items():
         for file in table.files:
@@ -98,7 +99,7 @@ def _refuse_other_folders(database: Any, folder: Path) -> None:
 
 
 def _find_sources(database: Any) -> dict[str, list[_Source]]:
-    """Return where each fact is; a column comes before a field of the same name."""
+    """Return the sources of each fact by its name; a column has priority over a field of the same name."""
     columns: dict[str, list[_Source]] = {}
     fields: dict[str, list[_Source]] = {}
     for table_name, table in database.tables.items():
@@ -116,7 +117,7 @@ def _find_sources(database: Any) -> dict[str, list[_Source]]:
 
 
 def _refuse_files_and_segments(database: Any, known: dict[str, list[_Source]], names: list[str]) -> None:
-    """Ask which table is meant where one has the labels of files and one those of segments of the same files."""
+    """Raise CorpusError if a table has labels of files and another one has labels of segments of the same files."""
     labelled: dict[str, set[str]] = {}
     for source in (source for name in names for source in known[name]):
         table_files = {key[0] for key, value in _read(database, source) if value is not None}
@@ -134,7 +135,7 @@ def _refuse_files_and_segments(database: Any, known: dict[str, list[_Source]], n
 
 
 def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> list[str]:
-    """Return the names of the labels; refuse unknown ones."""
+    """Return the names of the labels; raise CorpusError for unknown ones."""
     refuse_unknown("item", [item], [*known, "file"], "the database has no such column.")
     names = split_names(label)
     if label == "auto":
@@ -149,11 +150,11 @@ def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> li
 
 
 _Key = tuple[str, float, float | None]
-"""File, begin and end in seconds; None: the end of the file."""
+"""File, start and end in seconds; None: the end of the file."""
 
 
 def _read(database: Any, source: _Source) -> Iterator[tuple[_Key, Any]]:
-    """Yield the clips of a table and their values; None for a missing one."""
+    """Yield the clips of a table and their values; None: a missing value."""
     import pandas as pd
 
     column = database.tables[source.table].columns[source.column].get(map=source.field, as_segmented=True)
@@ -163,7 +164,7 @@ def _read(database: Any, source: _Source) -> Iterator[tuple[_Key, Any]]:
 
 
 def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: list[str]) -> dict[_Key, Any]:
-    """Return the values of a label by clip, None where it has none; refuse tables that contradict each other."""
+    """Return the value of a label by clip (None: missing); raise CorpusError if tables contradict each other."""
     labels: dict[_Key, Any] = {}
     sources = [source for source in known[name] if source.table in tables]
     if not sources:
@@ -182,7 +183,7 @@ def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: l
 
 
 def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> tuple[dict[_Key, Any], dict[str, Any]]:
-    """Return the items by clip, and by file where all of a file have one."""
+    """Return the item by clip, and, for files of which all clips have one item, by file."""
     by_clip: dict[_Key, Any] = {}
     items_by_file: dict[str, set[Any]] = {}
     for source in known.get(item, []) if item != "file" else []:
@@ -194,7 +195,7 @@ def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> t
 
 
 def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:
-    """Return the phases of clips that are in a table of a split; refuse two for one clip."""
+    """Return the phases of the clips in tables of a split; raise CorpusError if a clip has two."""
     phases: dict[_Key, str] = {}
     for source in (source for name in names for source in known[name] if source.table in tables):
         split = database.tables[source.table].split_id
@@ -210,7 +211,7 @@ def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], n
 def _finish(
     rows: list[dict[str, Any]], folder: Path, names: list[str], item: str, task: str, n_unlabelled: int
 ) -> "pd.DataFrame":
-    """Return the clips, with a note; refuse numbers where nobody has said what they are."""
+    """Return the table of clips with a note; raise CorpusError for numbers if the user has not chosen a task."""
     import pandas as pd
 
     if not rows:

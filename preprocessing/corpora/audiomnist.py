@@ -59,8 +59,8 @@ def list_clips(
         folds: Published folds for the column fold: digit (5), gender (4; the other 36 speakers are excluded) or none.
 
     Returns:
-        path, item (speaker), label, fold unless folds is none, and repetition and whatever else was read, sorted by path. Its
-        ``attrs["note"]`` says how many speakers are excluded.
+        path, item (speaker), label, fold unless folds is none, repetition and all other facts that were read, sorted by path.
+        Its ``attrs["note"]`` says how many speakers are excluded.
     """
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED)
     there = sorted(set(facts["speaker"]))

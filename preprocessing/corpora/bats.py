@@ -42,7 +42,7 @@ _PUBLISHED_ANNOTATION = Path("Annotations.csv")
 
 
 class _Table(NamedTuple):
-    """A table, and the name of the annotator that it stands for."""
+    """A table of calls, which counts as one annotator."""
 
     path: Path
     annotator: str
@@ -93,7 +93,7 @@ def list_recordings(
     file_info: Path = FILE_INFO,
     annotation: Path = _ANNOTATION,
 ) -> "tuple[pd.DataFrame, Annotations]":
-    """List whole recordings and what both tables say of them; the arguments are those of `list_clips`.
+    """List whole recordings and the calls in both tables; the arguments are those of `list_clips`.
 
     Returns:
         A row per recording: path, item, label (all labels in it, joined with ``+``; background if there is none); and
@@ -129,14 +129,14 @@ def list_recordings(
 
 
 def _fill_items(calls: "pd.DataFrame") -> "pd.DataFrame":
-    """Give rows without an item that of their recording; leave recordings without any out."""
+    """Give rows without an item the item of their recording; remove recordings without an item."""
     first = calls[calls["item"] != ""].groupby("path")["item"].first()
     own = calls["item"].where(calls["item"] != "", calls["path"].map(first))
     return calls.assign(item=own)[own.notna()]
 
 
 def _fill_labels(calls: "pd.DataFrame") -> "pd.DataFrame":
-    """Give calls without a label the only label of their recording; if it has none or several, leave out its annotator."""
+    """Give calls without a label the only label of their recording; if it has none or several, remove the annotator there."""
     is_call = calls["start_s"].notna()
     by_path = calls[is_call & (calls["label"] != "")].groupby("path")["label"].unique()
     only = by_path[by_path.map(len) == 1].map(lambda labels: labels[0])
@@ -149,10 +149,11 @@ def _fill_labels(calls: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: str) -> "tuple[pd.DataFrame, int]":
-    """Return the calls of all tables, and how many recordings they name that are not there.
+    """Return the calls of all tables, and the number of recordings in the tables that do not exist.
 
     Returns:
-        path, start_s, end_s (NaN: no call), annotator, item and label (empty: the table does not tell).
+        One row per call: path, start_s, end_s (NaN: no call), annotator, item and label (empty: not in the table); and the
+        number of missing recordings.
     """
     import pandas as pd
 
@@ -185,10 +186,10 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
 
 
 def _read_segments(line: FileLine, path: str, audio: Recordings) -> list[tuple[float, float]]:
-    """Return begin and end of the calls of a line, s; one pair of NaN where there is none.
+    """Return start and end of the calls of a line (s); one pair of NaN if there is no call.
 
     Raises:
-        ValueError: A call that cannot be.
+        ValueError: A call is impossible.
     """
     header = audio.header(path)
     segments = []
@@ -203,7 +204,7 @@ def _skipped(n_recordings: int) -> str:
 
 
 def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading: Reading) -> list[_Table]:
-    """Return the tables that are there, that of the recordings first."""
+    """Return the tables that exist, the table of recordings first."""
     info = _locate(file_info, audio_folder, FILE_INFO)
     calls = _locate(annotation, audio_folder, _ANNOTATION)
     readers = ((info, _read_file_info), (calls, _read_annotation))
@@ -216,7 +217,7 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading:
 
 
 def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
-    """Return where a table is; None: it is not there, and was not asked for."""
+    """Return the path of a table; None: the default table does not exist."""
     table = find_nearby(path, audio_folder, default=default)
     if table is None and path == _ANNOTATION:
         table = find_nearby(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)

@@ -49,8 +49,8 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
             fold_strategy = predefined; none: no such column.
 
     Returns:
-        path, item (actor), label, fold where folds is gender, and sentence, intensity and whatever else was read, sorted by
-        path.
+        path, item (actor), label, fold if folds is gender, and sentence, intensity and all other facts that were read, sorted
+        by path.
     """
     paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "AudioWAV")
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)

@@ -28,10 +28,10 @@ def list_clips(
         audio_folder: Folder to write the recordings into (default: DATA_FOLDER/demo/audio).
         item: speaker: folds over speakers; clip: folds over single clips, a random split, for comparison only.
         n_speakers: Number of speakers, 1 to 999.
-        seed: A whole number from 0; another one gives other speakers.
+        seed: Seed of the speakers, a whole number from 0.
 
     Returns:
-        path, item, label (word), pitch_hz (the usual fundamental frequency of the speaker), take and, where it is not the item,
+        path, item, label (word), pitch_hz (the usual fundamental frequency of the speaker), take and, unless it is the item,
         speaker, in the order of speakers, words and takes.
     """
     import pandas as pd
@@ -61,7 +61,7 @@ def list_clips(
 
 
 def default_audio_folder(data_folder: Path, **_: object) -> Path:
-    """Return one folder for both kinds of items: the audio is the same."""
+    """Return the folder of the audio, which is the same for both kinds of items."""
     return data_folder / "demo" / "audio"
 
 

@@ -63,8 +63,8 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
             fold_strategy = predefined; none: no such column.
 
     Returns:
-        path, item (speaker), label, fold where folds is gender, and what is not the label of sentence, emotion, version, gender
-        and age, sorted by path.
+        path, item (speaker), label, fold if folds is gender, and those of sentence, emotion, version, gender and age that are
+        not the label, sorted by path.
     """
     paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "wav")
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)

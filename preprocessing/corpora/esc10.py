@@ -26,7 +26,7 @@ CATEGORIES = (
     *("dog", "rooster", "rain", "sea_waves", "crackling_fire"),
     *("crying_baby", "sneezing", "clock_tick", "helicopter", "chainsaw"),
 )
-"""Those that meta/esc50.csv marks as esc10."""
+"""The classes that meta/esc50.csv marks as esc10."""
 
 _FIRST_NUMBERS = {
     "001": "dog",
@@ -54,7 +54,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
         item: The unit that folds keep together: the published fold, or the source recording.
 
     Returns:
-        path, item, label (category), fold, and source, take and perhaps group, sorted by path.
+        path, item, label (category), fold, source, take and, with the files of ESC-50, group, sorted by path.
     """
     paths = list_audio(audio_folder, f"audio/1-100032-A-0.wav or {_FIRST_EXPECTED}")
     if any(_FIRST_PATTERN.fullmatch(path) for path in paths):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KNOWN_AS = ("ESC-50", "Freesound")
 # On ESC-10, its five folds, cnn_small: accuracy 0.870, against 0.835 with 10 ms between frames, in a third of the time.
 ADVISED = ("hop_length=512", "num_epochs=40")
-# A stored copy of the repository's archive: GitHub packs its own anew from time to time, which changes the checksum.
+# A stored copy of the repository's archive, because GitHub packs its own again from time to time, which changes the checksum.
 DOWNLOADS = (Archive("https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip", "md5:7771e4b9d86d0945acce719c7a59305a"),)
 
 CATEGORIES = (
@@ -32,7 +32,7 @@ CATEGORIES = (
     *("washing_machine", "vacuum_cleaner", "clock_alarm", "clock_tick", "glass_breaking"),
     *("helicopter", "chainsaw", "siren", "car_horn", "engine", "train", "church_bells", "airplane", "fireworks", "hand_saw"),
 )
-"""The class names by number, as in meta/esc50.csv; every ten make a group."""
+"""The class names by number, as in meta/esc50.csv; every ten of them are a group."""
 
 _GROUPS = ("animals", "nature", "human", "indoors", "outdoors")
 _PATTERN = re.compile(r"(?:.*/)?(?P<fold>[1-5])-(?P<source>\d+)-(?P<take>[A-Z])-(?P<number>[0-4]?\d)\.\w+")
@@ -48,13 +48,13 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
         label: category (50 classes), or group (animals, nature, human, indoors, outdoors).
 
     Returns:
-        path, item, label, fold, and what is neither item nor label of source, take, category and group, sorted by path.
+        path, item, label, fold, and those of source, take, category and group that are neither item nor label, sorted by path.
     """
     return clip_table(read_clips(audio_folder), item=item, label=label)
 
 
 def read_clips(audio_folder: Path) -> "pd.DataFrame":
-    """Return what the names say of each clip: path, fold (int64), source, take, category, group."""
+    """Return the facts in the name of each clip: path, fold (int64), source, take, category, group."""
     facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     numbers = facts.pop("number").astype(int)
     facts["fold"] = facts["fold"].astype(int)

@@ -111,10 +111,10 @@ def list_recordings(
     max_background_s: float = _MAX_BACKGROUND_S,
     rows: RowOptions = AS_IT_STANDS,
 ) -> "tuple[pd.DataFrame, Annotations]":
-    """List whole recordings and what is annotated in them, for a classification of frames.
+    """List whole recordings and their annotated events, for frame classification.
 
-    The arguments are those of `list_clips`; the three of the background cannot be given, because whatever no event covers in a
-    recording is its background.
+    The arguments are those of `list_clips`. The three about the background are not allowed, because with frames, everything in
+    a recording outside of events is background.
 
     Returns:
         A row per recording that the annotation names: path, item, label (all labels in it, joined with ``+``; background if
@@ -166,7 +166,7 @@ def default_dataset(*, annotation: Path, **_: object) -> str:
 
 
 def _columns(annotation: Path, item: str, label: str, quoting: Quoting) -> tuple[str, list[str], list[str]]:
-    """Return the plain names of the columns of the item and of the label, and what a user should know of those not there."""
+    """Return the plain names of the columns of the item and of the label, and notes about missing ones."""
     columns, _ = read_header_line(annotation, reading=Reading(quoting))
     names, notes = [plain_name(name) for name in label.split(",")], list[str]()
     if set(names) - set(columns) - {_NO_LABEL}:
@@ -192,7 +192,7 @@ def _read_events(
     *,
     reading: Reading,
 ) -> list[Row]:
-    """Return the rows of the annotation; where no column is the label, all of one class."""
+    """Return the rows of the annotation; without a column of the label, all events are of one class."""
     if names != [_NO_LABEL]:
         return read_segments(annotation, recordings, item=item, labels=names, alike=alike, reading=reading)
     rows = read_segments(annotation, recordings, item=item, labels=(), alike=alike, reading=reading)
@@ -200,7 +200,7 @@ def _read_events(
 
 
 def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
-    """Refuse events of two items that overlap: what they share would be trained and tested."""
+    """Raise CorpusError if events of two items overlap: the overlap would be in training and test."""
     for path, events in clips.groupby("path"):
         reached_s, owner = 0.0, ""
         for start_s, end_s, name in zip(events["start_s"], events["end_s"], events["item"], strict=True):
@@ -214,7 +214,7 @@ def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
 
 
 def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float, max_s: float) -> "pd.DataFrame":
-    """Return a clip for every segment without events, of the recordings that have events."""
+    """Return a clip for every segment without events in the recordings that have events."""
     import pandas as pd
 
     rows: list[tuple[str, str, str, float, float]] = []
@@ -237,7 +237,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
 
 
 def _gaps(events: "pd.DataFrame", duration_s: float) -> list[tuple[float, float]]:
-    """Return the segments of a recording that no event covers; its events are sorted by their begin."""
+    """Return the segments of a recording outside of its events, which are sorted by their start."""
     gaps, reached_s = [], 0.0
     for start_s, end_s in zip(events["start_s"], events["end_s"], strict=True):
         gaps.append((reached_s, start_s))
@@ -246,7 +246,7 @@ def _gaps(events: "pd.DataFrame", duration_s: float) -> list[tuple[float, float]
 
 
 def _cut(start_s: float, end_s: float, max_s: float) -> list[tuple[float, float]]:
-    """Cut a segment into equal pieces, none longer than the maximum; times to the microsecond."""
+    """Cut a segment into equal pieces, none longer than ``max_s``; times are rounded to microseconds."""
     n_pieces = math.ceil((end_s - start_s) / max_s)
     edges = [round(start_s + (end_s - start_s) * number / n_pieces, 6) for number in range(n_pieces)] + [end_s]
     return list(pairwise(edges))

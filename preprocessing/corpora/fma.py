@@ -70,7 +70,7 @@ def list_clips(
         metadata: The folder of tracks.csv, or that file; searched in the audio folder and next to it.
 
     Returns:
-        path, item, label (or several), phase, and what is not the item of artist, album and track, sorted by path. Its
+        path, item, label (or several), phase, and those of artist, album and track that are not the item, sorted by path. Its
         ``attrs["note"]`` says how many tracks are excluded.
     """
     labels = split_names(label)
@@ -115,7 +115,7 @@ def _find_table(metadata: Path, audio_folder: Path) -> Path:
 
 
 def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
-    """Return the wanted columns, by the number of the track: text, or float64 for numbers; empty cells are missing values."""
+    """Return the needed columns by the number of the track: text, or float64 for numbers; empty cells are missing values."""
     import pandas as pd
 
     try:
@@ -130,7 +130,7 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
             received = ",".join(header[0][:4]) if header else "nothing"
             where = ".".join((_NAMES | NUMBERS)[name])
             raise CorpusError(f"{table} has no column {where}. Expected: {_HEADER}. Found: {received}.")
-    # Below the two rows a third one names the first column.
+    # A third row, below these two, names the first column.
     n_skipped = 3 if header[-1][0] == "track_id" else 2
     wanted = {name: places[name] for name in dict.fromkeys((*_NEEDED, *labels))}
     try:

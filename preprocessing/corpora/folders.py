@@ -93,12 +93,12 @@ def list_labelled(
     *,
     has_classes: bool = True,
 ) -> "pd.DataFrame":
-    """List the audio files below the classes' folders, of which there may be one only: a class can be tested alone.
+    """List the audio files below the folders of the classes, also of a single class, which can be tested.
 
-    Args and result are those of `list_clips`; without classes the labels are empty.
+    The arguments and the result are those of `list_clips`; if ``has_classes`` is false, the labels are empty.
 
     Raises:
-        CorpusError: There are no such folders, audio lies next to them, or a pattern finds nothing in some files.
+        CorpusError: There are no such folders, audio is next to them, or a pattern finds nothing in some files.
         SettingsError: A pattern is no regular expression, or the labels do not fit the folders.
     """
     import pandas as pd
@@ -139,9 +139,9 @@ def list_labelled(
 
 
 def audio_folder_of(folders: Sequence[Path], *, labels: str, label_pattern: str, task_type: str, **_: object) -> Path:
-    """Return what paths are relative to where several folders are given: the nearest folder that holds them all.
+    """Return the folder to which paths are relative if several folders are given: the nearest one that contains them all.
 
-    Only what lies in the given folders is ever listed.
+    Only files in the given folders are ever listed.
     """
     are_classes = task_type == "classification" and label_pattern == "none"
     given = find_class_folders(folders, labels, are_classes=are_classes)
@@ -149,7 +149,7 @@ def audio_folder_of(folders: Sequence[Path], *, labels: str, label_pattern: str,
 
 
 def default_dataset(*, item_pattern: str, **_: object) -> str:
-    """Return a name that tells a random split."""
+    """Return a name that shows whether folds are a random split."""
     return "folders_random_split" if item_pattern == "none" else "folders"
 
 
@@ -158,7 +158,10 @@ def _places(audio_folder: Path | Sequence[Path]) -> Sequence[Path]:
 
 
 def _list_given(given: ClassFolders) -> "pd.DataFrame":
-    """Return the files of folders that are given one by one: path, label, clip (from the folder's name on), below it."""
+    """Return the files of folders that are given one by one: path, label, clip (path from the folder's name on), and below.
+
+    The column below is the path below the folder.
+    """
     import pandas as pd
 
     rows = []
@@ -190,14 +193,14 @@ def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
 
 
 def _word_of(pattern: re.Pattern[str]) -> str:
-    """Return what the group that finds the item is called: ``speaker`` of ``(?P<speaker>[a-z]+)_``; empty: no word."""
+    """Return the name of the group that finds the item: ``speaker`` for ``(?P<speaker>[a-z]+)_``; empty: it has no name."""
     if "item" in pattern.groupindex:
         return ""
     return next((name for name, number in pattern.groupindex.items() if number == 1), "")
 
 
 def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:
-    """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
+    """Return the match of a pattern in each text; raise CorpusError if there is none in some texts."""
     group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
     names = find_in_each(pattern, group, texts)
     unmatched = [path for path, name in zip(paths, names, strict=True) if not name]
@@ -211,7 +214,7 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
 
 
 def _name_known(audio_folder: Path | Sequence[Path]) -> str:
-    """Return which reader knows the names of the files of one folder, and finds speakers and labels in them; or nothing."""
+    """Return a note with the reader that recognises the names of the files in the only folder; empty: none does."""
     from preprocessing.corpora import recognise
 
     places = _places(audio_folder)
@@ -225,9 +228,10 @@ def _name_known(audio_folder: Path | Sequence[Path]) -> str:
 
 
 def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str], *, are_given: bool) -> str:
-    """Ask which folders are the classes, where all audio is in folders inside folders; return a note where some does.
+    """Raise CorpusError if all audio is in folders inside folders, so that either may be the classes.
 
-    Classes that are given one by one are not asked about.
+    Returns:
+        A note, if only a part of the audio is in inner folders, or if the classes are given one by one; otherwise empty.
     """
     inner: dict[str, set[str]] = {}
     for path in paths:
@@ -249,7 +253,7 @@ def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str]
 
 
 def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
-    """Return a note where the folders of all classes hold folders of the same names, which are no items: classes, perhaps."""
+    """Return a note if the folders of all classes have inner folders of the same names, which may be the real classes."""
     inner: dict[str, set[str]] = {}
     for path in map(composed, paths):
         first, *between, _ = path.split("/")
@@ -264,19 +268,19 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
 
 
 def _same_folder(audio_folder: Path, name: str, classes: list[str]) -> str:
-    """Return which class's folder a link leads to, too; empty: to none."""
+    """Return the class whose folder is the same as a linked folder; empty: none is."""
     real = (audio_folder / name).resolve()
     return next((first for first in classes if (audio_folder / first).resolve() == real), "")
 
 
 def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, called: str = "it", is_whole: bool) -> str:
-    """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio.
+    """Return a note about the skipped folders, which have no audio, and the skipped files, which are no audio; else empty.
 
     Args:
-        audio_folder: Where the classes' folders are, or a folder that is given with others.
-        classes: Of the folders; None: folders are no classes.
-        called: What the note calls the folder.
-        is_whole: Whether files count that are in the folder itself; next to classes' folders there may be a table, say.
+        audio_folder: The folder of the classes' folders, or one of several given folders.
+        classes: The classes that are folders; None: folders are no classes.
+        called: The name of the folder in the note.
+        is_whole: Whether files in the folder itself count; next to the folders of classes there may be other files.
     """
     below = (path for path in files_below(audio_folder) if is_whole or path.parent != audio_folder)
     inside = [path.relative_to(audio_folder) for path in below]

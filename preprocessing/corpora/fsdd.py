@@ -46,7 +46,7 @@ def list_clips(
         label: The target: digit, or speaker, for which the item is the take.
 
     Returns:
-        path, item, label, index and what is neither item nor label of digit and speaker, sorted by path.
+        path, item, label, index, and those of digit and speaker that are neither item nor label, sorted by path.
     """
     if item == label:
         raise SettingsError(

@@ -52,7 +52,7 @@ def list_clips(
             them by ; or | or , ; auto: classification, but xval asks about numbers and about cells with several labels.
 
     Returns:
-        path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.
+        path, item, label (or several), phase, in the order of splits and rows. ``attrs["note"]`` lists the other columns.
     """
     import pandas as pd
 
@@ -76,7 +76,7 @@ def list_clips(
                 part.select_columns([column, *kept]), split, column, audio_folder, source, boundary
             )
         ]
-    facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such next to missing ones
+    facts = pd.DataFrame(rows, dtype=object)  # otherwise whole numbers would become floats next to missing values
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
         raise CorpusError(f"{source}: none of its {counted(len(facts), 'row')} has a value for {', '.join(kept)}.")
@@ -118,7 +118,7 @@ def _find_audio(features: Any, audio: str) -> str:
 
 
 def _read_labels(labels: list[Any], task_type: str, where: str) -> list[Any]:
-    """Return labels, of which each may be a list, or ask about such lists."""
+    """Return labels, each of which may be a list; raise CorpusError for lists if the user has not chosen a task."""
     if task_type == MULTI_LABEL:
         return read_cells([str(cell_of(label)) for label in labels])[0]
     if any(isinstance(label, list) for label in labels):
@@ -129,9 +129,9 @@ def _read_labels(labels: list[Any], task_type: str, where: str) -> list[Any]:
 
 
 def _refuse_decoded(features: Any, columns: list[str], where: str, *, lists: Collection[str]) -> None:
-    """Refuse labels and items that the library would decode: it opens the files and addresses that their cells name.
+    """Raise CorpusError for labels and items that the library would decode, because it opens files and addresses in cells.
 
-    The first of the columns is that of the audio; some may hold lists.
+    The first of the columns is that of the audio; those in ``lists`` may have lists.
     """
     import datasets
 
@@ -156,7 +156,7 @@ def _write_audio(
     """Write the encoded audio of each row of a split; yield its path and the other values, classes by their names."""
     import datasets
 
-    inner = {name: getattr(feature, "feature", feature) for name, feature in part.features.items()}  # of lists
+    inner = {name: getattr(feature, "feature", feature) for name, feature in part.features.items()}  # elements of lists
     classes = {name: feature for name, feature in inner.items() if isinstance(feature, datasets.ClassLabel)}
     for number, row in enumerate(part.cast_column(column, datasets.Audio(decode=False))):
         cell = row.pop(column) or {}
@@ -176,9 +176,9 @@ def _write_audio(
 
 
 def _read_named(place: str, boundary: Boundary, where: str, source: str) -> bytes:
-    """Return the content of a file that a row names in place of its audio; nothing where there is none.
+    """Return the content of a file that a row names instead of containing audio; empty: there is no such file.
 
-    It becomes a file of the corpus as it is, so that a dataset from elsewhere could collect any file of this machine.
+    The content becomes a file of the corpus, so a dataset of somebody else must not be able to name any file of this machine.
     """
     if not place:
         return b""

@@ -68,9 +68,9 @@ def list_clips(
         classes: The emotions to use: four (neutral, sad, angry, happy with excited), or all (nine).
 
     Returns:
-        path, item, label or label:valence, ..., and what is neither of session, dialog, script, scenario (improvised or
-        scripted), turn, speaker, gender, motion_capture (whose motion was captured) and emotion, sorted by path. Its
-        ``attrs["note"]`` says how many utterances are excluded.
+        path, item, label or label:valence, ..., and those of session, dialog, script, scenario (improvised or scripted), turn,
+        speaker, gender, motion_capture (the gender of the actor whose motion was captured) and emotion that are neither item
+        nor label, sorted by path. Its ``attrs["note"]`` says how many utterances are excluded.
     """
     import pandas as pd
 

@@ -61,8 +61,8 @@ def list_clips(
         vocal_channel: Recordings to use: speech, song or both. Song has six emotions, and none of actor 18.
 
     Returns:
-        path, item (actor), label, fold where folds is not none, and what is not the label of vocal_channel, emotion, intensity,
-        statement, repetition and gender, sorted by path. A note says how many files are excluded.
+        path, item (actor), label, fold unless folds is none, and those of vocal_channel, emotion, intensity, statement,
+        repetition and gender that are not the label, sorted by path. ``attrs["note"]`` says how many files are excluded.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}

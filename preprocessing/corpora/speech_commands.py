@@ -44,11 +44,11 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
         unknown: true: the other words are one more class, unknown; false: they are excluded.
 
     Returns:
-        path, item (speaker), label (word), phase, number and, where the label may be unknown, word, sorted by path.
+        path, item (speaker), label (word), phase, number and, if there is the class unknown, word, sorted by path.
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
     facts = read_names(audio_folder, _PATTERN, _EXPECTED, paths)
-    # The lists have such paths, also where the whole is in a further folder.
+    # The lists have paths of this form, also if the corpus is inside another folder.
     listed = ["/".join(PurePosixPath(path).parts[-2:]) for path in facts["path"]]
     phases = _read_phases(audio_folder)
     facts["phase"] = [phases.get(str(PurePosixPath(path).with_suffix(".wav")), "training") for path in listed]
@@ -72,7 +72,7 @@ def _choose_words(words: str, there: set[str]) -> set[str]:
 
 
 def _read_phases(audio_folder: Path) -> dict[str, str]:
-    """Return the phase of every utterance that one of the lists names."""
+    """Return the phase of every utterance in the two lists, by its path in them."""
     phases: dict[str, str] = {}
     for phase, name in _LISTS.items():
         path = find_file(audio_folder, name, f". Without it the {phase} clips would be used for training. Copy it there.")

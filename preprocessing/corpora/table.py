@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MAY_BE_EMPTY = ("representation", MULTI_LABEL)
-"""The tasks whose clips may have no label."""
+"""Tasks for which a clip may have no label."""
 _TRUTHS = {**dict.fromkeys(("true", "yes", "1"), True), **dict.fromkeys(("false", "no", "0"), False)}
 
 
@@ -80,7 +80,7 @@ def list_clips(
         rows: Which rows are read, and how.
 
     Returns:
-        The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
+        The columns of the table that xval uses, with one type each, and additional columns as text (None: an empty cell).
     """
     if rows.map_labels != NONE and task_type == "regression":
         raise SettingsError(
@@ -92,16 +92,20 @@ def list_clips(
 def read_clips(
     table: Path, audio_folder: Path, task_type: str, *, chosen: Columns | None = None, reading: Reading | None = None
 ) -> "pd.DataFrame":
-    """Read a table of clips, which may do without the column item where the columns are not chosen: then every file is an item.
+    """Read a table of clips. If no columns are chosen, the column item may be missing; then every file is an item.
 
     Args:
         table: The file.
-        audio_folder: What the paths are relative to.
-        task_type: As of `list_clips`.
-        chosen: The columns; None: they have their own names.
-        reading: What else the user says.
+        audio_folder: The folder to which paths are relative.
+        task_type: Task, or auto, as for `list_clips`.
+        chosen: The columns of path, item and label; None: path, item and label.
+        reading: How the rows are read.
 
-    The result is that of `list_clips`; its ``attrs["note"]`` says which cells and rows do not count.
+    Returns:
+        The table that `list_clips` returns. Its ``attrs["note"]`` says which cells and rows were ignored.
+
+    Raises:
+        CorpusError: The table or its rows have faults; all of them are reported at once.
     """
     import pandas as pd
 
@@ -131,7 +135,7 @@ def read_clips(
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
     lines = reading.choose_rows([*zip(header, columns, strict=False), *((name,) for name in columns[len(header) :])], lines)
-    if task_type == "representation":  # which predicts nothing: they are further columns
+    if task_type == "representation":  # nothing is predicted, so named targets are additional columns
         taken = {*columns, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
         plain = [column.removeprefix(NAMED) for column in columns]
         columns = [name if name == column or name not in taken else "" for name, column in zip(plain, columns, strict=True)]
@@ -196,7 +200,7 @@ def read_clips(
                 refuse_measurements(clips["label"].tolist(), f"{table}, column {chosen.label}")
     with gathered(problems):
         refuse_other_folder(table, clips["path"].tolist(), audio_folder)
-    if problems:  # and what would be told only when these are fixed
+    if problems:  # also report those that would appear only after these are fixed
         task = "classification" if task_type == "auto" else task_type
         answered = with_common_names(clips, task) if reading.similar_names == ONE else clips
         answered.attrs[SIMILAR_NAMES] = reading.similar_names
@@ -207,7 +211,7 @@ def read_clips(
 
 
 class _Listed:
-    """The clips of a table by their lines; each is listed once, and ends behind its begin."""
+    """The clips of a table by their lines; each may be listed once, and has to end after its start."""
 
     def __init__(self, audio_folder: Path) -> None:
         self.rows: dict[int, dict[str, Any]] = {}
@@ -215,7 +219,7 @@ class _Listed:
         self._lines: dict[tuple[str, float, float], int] = {}
 
     def add(self, line: int, row: dict[str, Any]) -> list[Fault]:
-        """Add the clip of a line, and return what is wrong with it, or with an earlier one, and the line of that."""
+        """Add the clip of a line, and return its faults, and those of an earlier line that it contradicts."""
         start_s, end_s = row.get("start_s", math.nan), row.get("end_s", math.nan)
         start_s, end_s = (0.0 if math.isnan(start_s) else start_s), (math.inf if math.isnan(end_s) else end_s)
         for name in ("path", "item", "label", "clip"):
@@ -238,7 +242,7 @@ class _Listed:
             return []
         fault = Fault(line, f"the clip {row['path']} is listed in line {first} too. List each once, under one item")
         differs = any(row.get(name) != self.rows[first].get(name) for name in row if name == "item" or name.startswith("label"))
-        # None knows which of the two is right.
+        # Either of the two may be right.
         other = Fault(first, f"the same clip as in line {line}, but with another label or item")
         return [fault, other] if differs else [fault]
 
@@ -256,7 +260,14 @@ def default_dataset(*, table: Path, **_: object) -> str:
 def _read_columns(
     header: list[str], lines: Lines, names: Sequence[str], read: Callable[[list[str], str], Sequence[str]]
 ) -> Lines:
-    """Return lines in whose columns of these names the cells are what a function makes of all of them, and of the name."""
+    """Return lines in which the cells of some columns are replaced by the result of a function.
+
+    Args:
+        header: The columns of the table.
+        lines: The number and the cells of each line.
+        names: The columns to replace.
+        read: Returns the new cells of a column from all of its cells and its name.
+    """
     for place, column in enumerate(header):
         if column in names:
             cells = read([cells[place] for _, cells in lines], column)
@@ -267,7 +278,7 @@ def _read_columns(
 
 
 def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
-    """Return the cells of several labels in one form, and note what separated them."""
+    """Return the cells of a column with several labels in one form, and add a note about their separator."""
     read, separator = read_cells(cells)
     if separator:
         notes.append(
@@ -280,7 +291,7 @@ def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
 def _check_header(
     table: Path, columns: list[str], targets: list[str], written: dict[str, str], chosen: Collection[str]
 ) -> list[str]:
-    """Refuse a column that is there twice, or is misspelt; return notes of further ones that resemble others."""
+    """Raise CorpusError for repeated or misspelt columns; return notes about additional columns that resemble known ones."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *targets)
     expected = [name for name in known if name not in written]
     for column in columns:
@@ -306,7 +317,7 @@ def _check_header(
 
 
 def _check_targets(table: Path, columns: list[str], named: list[str], task_type: str) -> None:
-    """Refuse columns of targets with names that are no such columns, or where a class is wanted."""
+    """Raise CorpusError if named targets are used for another task than regression, or together with a label."""
     if named and task_type != "regression":
         raise CorpusError(
             f"{table}, line 1: {', '.join(named)}: these columns are numbers to predict. Give --task-type regression, or one "
@@ -320,7 +331,15 @@ def _check_targets(table: Path, columns: list[str], named: list[str], task_type:
 
 
 class _Kind(NamedTuple):
-    """What the cells of a column hold: the rule in words, as a test and as a value; and the value of an empty cell."""
+    """The kind of values in a column.
+
+    Attributes:
+        allowed: Which texts are allowed, in words.
+        is_allowed: Returns whether a text is allowed.
+        value: Returns the value of an allowed text.
+        empty: The value of an empty cell.
+        may_be_empty: Whether a cell may be empty.
+    """
 
     allowed: str
     is_allowed: Callable[[str], object]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_AS = ("UrbanSound8K", "Freesound")
-ADVISED = esc50.ADVISED  # of clips as long, of sounds of the same kind; not tried on this corpus
+ADVISED = esc50.ADVISED  # for similar sounds of the same length; not measured on this corpus
 # Checksum: that of the Zenodo record.
 DOWNLOADS = (Archive("https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz", "md5:9aa69802bbf37fb986f71ec1483a196e"),)
 

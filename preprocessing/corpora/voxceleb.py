@@ -45,7 +45,7 @@ _TEST_SHARE = 0.15
 _MIN_CONTEXTS = 3
 
 _Key = tuple[str, str, str]
-"""Speaker, context, and file name without its ending: what a recording is, whatever folder and format it is in."""
+"""Speaker, context, and file name without its ending, which identify a recording in any folder and format."""
 
 
 def list_clips(
@@ -73,9 +73,9 @@ def list_clips(
         meta: The table of the speakers; searched in the audio folder and next to it.
 
     Returns:
-        path, item, label, phase where there is a list or a draw, and stretch and whatever else is known, sorted by path. Its
-        ``attrs["note"]`` says how many recordings are excluded, and whether speakers are on both sides of a split that should
-        not be.
+        path, item, label, phase if there is a list or a draw, stretch (name of the segment) and all other facts, sorted by
+        path. Its ``attrs["note"]`` says how many recordings are excluded, and whether speakers are in training and test
+        although the label needs unseen speakers.
     """
     import pandas as pd
 
@@ -129,7 +129,7 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
 
 
 def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
-    """Return every path with the recording that it holds; the same recording in two formats or folders is refused."""
+    """Return the recording of every path; raise CorpusError if a recording exists in two formats or folders."""
     names = read_names(audio_folder, _PATTERN, _EXPECTED)[["path", "speaker", "context", "stem"]]
     keys: dict[str, _Key] = {path: tuple(key) for path, *key in names.itertuples(index=False)}
     seen: dict[_Key, str] = {}
@@ -144,7 +144,7 @@ def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
 
 
 def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
-    """Return the phase of every recording, None where the list does not name it."""
+    """Return the phase of every recording; None: it is not in the list."""
     listed = _read_split(path) if path.suffix.lower() == ".txt" else _read_phases(path)
     phases = [listed.get(key) for key in keys]
     if not any(phases):
@@ -157,7 +157,7 @@ def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
 
 
 def _read_split(path: Path) -> dict[_Key, str]:
-    """Read iden_split.txt: a phase, a blank, a path."""
+    """Return the phase of every recording in iden_split.txt, whose lines have a phase, a blank and a path."""
     lines = read_text(path, "Give the path of iden_split.txt or of a csv file.").splitlines()
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
     short = [Fault(number, f"received '{' '.join(row)}'; expected a phase and a path") for number, row in cells if len(row) < 2]
@@ -177,7 +177,7 @@ def _read_phases(path: Path) -> dict[_Key, str]:
 
 
 def _collect(path: Path, rows: list[tuple[int, str, str | None, str | None, str]]) -> dict[_Key, str]:
-    """Turn line, phase, speaker, context and path into the phase of every recording; tell what is wrong with the lines."""
+    """Return the phase of every recording from rows of line, phase, speaker, context and path; raise CorpusError for faults."""
     listed: dict[_Key, str] = {}
     faults = []
     for line, phase, speaker, context, name in rows:
@@ -196,11 +196,11 @@ def _collect(path: Path, rows: list[tuple[int, str, str | None, str | None, str]
 
 
 def _draw_phases(videos: set[tuple[str, str]], seed: int) -> dict[tuple[str, str], str]:
-    """Share out the videos of every speaker; the draw of a speaker does not depend on the others.
+    """Return a random phase for every video; the draw for a speaker does not depend on the other speakers.
 
     Args:
-        videos: Speaker and context.
-        seed: Decides the order in which a speaker's videos are assigned.
+        videos: Speaker and context of each video.
+        seed: Seed of the order in which a speaker's videos are assigned.
     """
     contexts: dict[str, list[str]] = {}
     for speaker, context in videos:
@@ -217,7 +217,7 @@ def _draw_phases(videos: set[tuple[str, str]], seed: int) -> dict[tuple[str, str
 
 
 def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFrame":
-    """Return speaker, gender and nationality of the speakers; nationality is not known of VoxCeleb2."""
+    """Return speaker, gender and nationality of the speakers; VoxCeleb2 has no nationality."""
     import pandas as pd
 
     path = find_nearby(meta, audio_folder, default=_META)

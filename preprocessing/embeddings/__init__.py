@@ -1,1 +1,1 @@
-"""Embeddings as features: what a pretrained model makes of clips. Each family of models is a file of families/."""
+"""Embeddings as features: the outputs of a pretrained model for clips. Each family of models is a file of families/."""

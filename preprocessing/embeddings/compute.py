@@ -1,7 +1,7 @@
-"""Embed the clips of a dataset in parts, each of which is stored, so that an interrupted run continues where it was.
+"""Compute the embeddings of all clips of a dataset in parts that are stored, so that an interrupted run continues.
 
-Clips are read in several processes. A network embeds them in batches in one more process; an embedder that is not a network
-runs where the clips are read. A clip without examples gets the reason instead.
+Clips are read in several processes. A network embeds them in batches in a separate process; an embedder that is not a network
+runs in the processes that read. For a clip that cannot be embedded, the reason is returned.
 """
 
 import time
@@ -25,10 +25,10 @@ from preprocessing.features.windows import ClipExamples
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, Task, map_in_processes, own_process
 
-# A part is written when it holds so many clips, or so much audio: what a run loses at most when it is stopped.
+# A part is written when it has this many clips, or this much audio; a stopped run loses at most one part.
 _CLIPS_OF_PART = 256
 _SECONDS_OF_PART = 300
-# What is no network takes longer for a clip than reading does: so few are worth a process.
+# An embedder that is no network takes longer for a clip than reading it, so a process pays off for this few clips.
 _CLIPS_OF_PROCESS = 16
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 
@@ -37,14 +37,14 @@ Outcome = ClipExamples | str
 
 @dataclass
 class Work:
-    """What has been embedded so far, without what an earlier run had done.
+    """How much this run has embedded so far, without the parts of an earlier run.
 
     Attributes:
-        audio_s: Length of what was embedded (s).
-        seconds: Time that it took by the clock, with all processes at once (s). Of a network it is only that of embedding;
-            of what is no network also that of reading, since the same processes do both.
-        n_layers: Layers that are stored.
-        device: Where it ran.
+        audio_s: Length of the embedded audio (s).
+        seconds: Wall-clock time with all processes together (s): for a network the time of embedding; for other embedders also
+            that of reading, because the same processes do both.
+        n_layers: Number of layers that are stored.
+        device: Device of the embedder.
     """
 
     audio_s: float = 0.0
@@ -54,7 +54,7 @@ class Work:
 
     @property
     def seconds_per_hour(self) -> float | None:
-        """Time for an hour of audio (s); None: nothing was embedded."""
+        """Wall-clock time per hour of audio (s); None: nothing was embedded."""
         return 3600 * self.seconds / self.audio_s if self.audio_s else None
 
 
@@ -70,20 +70,20 @@ def embed_clips(
     n_processes: int = 1,
     progress: Progress | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Yield the examples of each clip, or why there are none.
+    """Yield the examples of each clip, or the reason why there are none.
 
     Args:
-        clips: What `read` is called with.
-        durations_s: Their lengths (s).
-        read: A function of a module; from a clip to its pieces at ``settings.sample_rate_hz``, or the reason why it cannot be
-            used.
-        settings: What to compute, at the rate of the embedder.
-        n_samples: As of `embed_pieces`.
-        parts_folder: Where parts are kept; the caller removes it when all are stored.
-        work: Is told what has been done.
-        n_processes: Processes that read; 1: nothing leaves this process. Otherwise a network embeds in one more, so that its
-            device and memory are free again at the end; what is no network embeds in those that read.
-        progress: Told how many clips are done.
+        clips: The argument of `read` for each clip.
+        durations_s: Length of each clip (s).
+        read: Function at the top level of a module that returns the pieces of a clip at ``settings.sample_rate_hz``, or the
+            reason why it cannot be used.
+        settings: Settings of the features, with the sample rate of the embedder.
+        n_samples: Length of a clip with as many frames as each example has (samples), as for `embed_pieces`.
+        parts_folder: Folder in which parts are stored; the caller removes it when all examples are stored elsewhere.
+        work: Updated with the amount of audio embedded and the time for it.
+        n_processes: Number of processes that read; 1: everything is done in this process. Otherwise a network embeds in one
+            more process, so that its device and memory are free afterwards; other embedders run in the processes that read.
+        progress: Called with the number of clips that are done.
 
     Raises:
         OSError: The disk is full or not writable.
@@ -115,7 +115,7 @@ def embed_clips(
 def _read_and_embed(
     clip: Task, *, read: Callable[[Task], Pieces | str], settings: FeatureSettings, n_samples: int | None
 ) -> tuple[Outcome, float]:
-    """Return what a clip becomes, and how much of it was embedded (s)."""
+    """Return the examples of a clip or why there are none, and the length of the embedded audio (s)."""
     alone = Work()
     (outcome,) = _embed([read(clip)], settings, n_samples, _call, alone)
     return outcome, alone.audio_s
@@ -134,7 +134,7 @@ def _gather(made: Iterable[tuple[Outcome, float]], work: Work) -> list[Outcome]:
 def _embed(
     pieces: list[Pieces | str], settings: FeatureSettings, n_samples: int | None, call: Callable[..., Any], work: Work
 ) -> list[Outcome]:
-    """Embed the clips of a part; pieces of one length go together, whichever clip they are of."""
+    """Embed the clips of a part; pieces of equal length form batches, also across clips."""
     pieces_by_length: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
     for clip, cut in enumerate(pieces):
         for piece, samples in enumerate(() if isinstance(cut, str) else cut.samples):
@@ -170,7 +170,7 @@ def _describe(settings: FeatureSettings) -> tuple[int, str]:
 
 
 def _parts(durations_s: Sequence[float]) -> list[tuple[int, int]]:
-    """Return the first clip of each part, and the one behind its last."""
+    """Return the first clip of each part, and the first clip after it."""
     bounds, first, held_s = [], 0, 0.0
     for number, duration_s in enumerate(durations_s, start=1):
         held_s += duration_s
@@ -197,7 +197,7 @@ _COLUMNS = ("predictors", "start_s", "end_s")
 
 
 def _read_part(path: Path, n_clips: int) -> list[Outcome] | None:
-    """Return what a part holds; None: it is not there, or damaged."""
+    """Return the outcomes of the clips of a stored part; None: there is no such part, or it is damaged."""
     if not path.is_file():
         return None
     try:

@@ -1,6 +1,6 @@
-"""Pretrained models that make embeddings: the interface `Embedder`, and how one is found by the name in ``embedding_model``.
+"""Find and load the pretrained model that ``embedding_model`` names; every such model has the interface `Embedder`.
 
-Its `Identity` is found without loading the model.
+Its `Identity` (a hash of its files, and its sample rate) is found without loading the model.
 """
 
 import json
@@ -24,7 +24,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.named_files import load_file
 from xval.base.errors import SettingsError, XvalError, one_line
 
-# Part of every identity: raise it when a change here or in a family changes numbers.
+# Part of every identity. Increase it if a change here or in a family changes embeddings.
 EMBEDDINGS_VERSION = 1
 
 _FAMILIES = "preprocessing.embeddings.families"
@@ -34,11 +34,11 @@ _MOST = 1 << 24
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells a pretrained model from others.
+    """The identity of a pretrained model.
 
     Attributes:
-        hash: Sixteen hex digits; others for other weights.
-        sample_rate_hz: Rate of the audio that it wants; None: any.
+        hash: Sixteen hex digits, which differ for other weights.
+        sample_rate_hz: Sample rate of the audio that it needs (Hz); None: any.
     """
 
     hash: str
@@ -46,15 +46,15 @@ class Identity:
 
 
 class EmbedderFacts(BaseModel):
-    """What store.json and model.json say of the embedder that made the features.
+    """Facts about the embedder that made the features, as stored in store.json and model.json.
 
     Attributes:
-        name: ``embedding_model`` of the settings.
-        hash: Of its `Identity`.
-        sample_rate_hz: Rate of the audio that it got.
-        n_layers: Layers that are stored, side by side in the last axis.
-        n_values: Values of each of them.
-        device: Where it ran.
+        name: The setting ``embedding_model``.
+        hash: Hash of its `Identity`.
+        sample_rate_hz: Sample rate of the audio that it read (Hz).
+        n_layers: Number of stored layers, concatenated along the last axis.
+        n_values: Number of values of each layer.
+        device: Device on which it ran.
         seconds_per_hour: Time that it took for an hour of audio (s); None: not measured.
     """
 
@@ -69,18 +69,18 @@ class EmbedderFacts(BaseModel):
     seconds_per_hour: float | None = None
 
     def describe(self) -> str:
-        """Return it in words, with its speed."""
+        """Return the facts as a text, with the speed."""
         layers = f"{self.n_layers} layers with {self.n_values} values each" if self.n_layers > 1 else f"{self.n_values} values"
         speed = "" if self.seconds_per_hour is None else f", {self.seconds_per_hour:.3g} s per hour of audio on {self.device}"
         return f"{self.name} ({self.hash}): {layers} from {self.sample_rate_hz} Hz{speed}"
 
 
 class Embedder(Protocol):
-    """A loaded model.
+    """A loaded pretrained model.
 
     Attributes:
-        n_layers: Layers that can be asked for; the last one is what the model is said to give.
-        device: Where it runs.
+        n_layers: Number of layers whose output can be returned; the last one is the output of the model.
+        device: Device on which it runs.
     """
 
     @property
@@ -89,49 +89,58 @@ class Embedder(Protocol):
     def device(self) -> str: ...  # noqa: D102
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return the embeddings of clips of one length; each as if it were alone.
+        """Return the embeddings of clips of one length; those of a clip do not depend on the other clips.
 
         Args:
-            waveforms: float32 (n, n_samples), at least one sample; shorter ones than the model can read are followed by zeros.
-            sample_rate_hz: Their rate; that of the `Identity` where it names one.
-            layers: Numbers of layers, rising.
+            waveforms: float32 (n_clips, n_samples), full scale is -1 to 1, at least one sample. Clips that are too short for
+                the model are padded with zeros.
+            sample_rate_hz: Sample rate (Hz); that of the `Identity`, if it has one.
+            layers: Numbers of the layers to return, from 0, in ascending order.
 
         Returns:
-            float32 (n, n_layers, n_frames, n_values), n_frames at least 1.
+            float32 (n_clips, len(layers), n_frames, n_values), with at least one frame.
         """
 
 
 def identify(settings: FeatureSettings) -> Identity:
-    """Return the identity of the embedder of the settings, or of the encoder that is fine-tuned."""
+    """Return the identity of the embedder that the settings name, or of the encoder that they fine-tune.
+
+    Raises:
+        SettingsError: There is no such family or model, its files are not complete, or a package is not installed.
+    """
     family, name = _split(settings)
     identity: Identity = _load_family(family).identify(name)
     preset = preset_of(settings.embedding_model or "")
-    if preset is not None and identity.sample_rate_hz is None:  # an ONNX file does not say it
+    if preset is not None and identity.sample_rate_hz is None:  # an ONNX file has no sample rate
         identity = replace(identity, sample_rate_hz=preset.sample_rate_hz)
     return identity
 
 
 def is_network(settings: FeatureSettings) -> bool:
-    """Tell whether the embedder of the settings is a network, which wants batches and its own device."""
+    """Return whether the embedder of the settings is a network, which is efficient with batches on one device."""
     return bool(getattr(_load_family(_split(settings)[0]), "IS_NETWORK", True))
 
 
 def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSettings:
-    """Return the settings with the rate that the embedder wants."""
+    """Return the settings with the sample rate that the embedder needs, if it needs a certain one."""
     return settings.model_copy(update={"sample_rate_hz": identity.sample_rate_hz or settings.sample_rate_hz})
 
 
 def load_embedder(settings: FeatureSettings) -> Embedder:
-    """Load the embedder of the settings; the last one stays in memory."""
+    """Return the embedder of the settings; the last one that was loaded stays in memory.
+
+    Raises:
+        SettingsError: There is no such model, a package is not installed, or its files cannot be loaded.
+    """
     return _load(*_split(settings), settings.is_pooled, identify(settings).hash)
 
 
 def run_embedder(waveforms: NDArray[np.float32], settings: FeatureSettings, layers: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return what the embedder of the settings gives; see `Embedder.embed`.
+    """Return the embeddings of clips by the embedder of the settings, with the shapes of `Embedder.embed`.
 
     Raises:
-        SettingsError: As `load_embedder`; the model fails, or gives no values.
-        WorkerError: The process that it runs in died.
+        SettingsError: The embedder cannot be loaded, fails on these clips, or returns no values.
+        WorkerError: The process in which it runs died.
     """
     embedder = load_embedder(settings)
     what = f"embedding_model={settings.embedding_model}"
@@ -151,7 +160,11 @@ def run_embedder(waveforms: NDArray[np.float32], settings: FeatureSettings, laye
 
 
 def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
-    """Return the layers that the settings ask for, of a model that has so many."""
+    """Return the numbers of the layers that ``embedding_layer`` chooses from a model with ``n_layers`` layers.
+
+    Raises:
+        SettingsError: The model has no such layer, or only one layer to be weighted.
+    """
     layer = settings.embedding_layer
     if layer == "last":
         return (n_layers - 1,)
@@ -170,7 +183,11 @@ def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
 
 
 def find_file(family: str, name: str) -> Path:
-    """Return the file that a setting names, ``FAMILY:FILE``."""
+    """Return the path of the file that ``embedding_model = FAMILY:FILE`` names.
+
+    Raises:
+        SettingsError: There is no such file.
+    """
     if not name or not Path(name).is_file():
         raise SettingsError(
             f"embedding_model={family}:{name}: there is no such file (paths are relative to {Path.cwd()}). "
@@ -180,7 +197,7 @@ def find_file(family: str, name: str) -> Path:
 
 
 def read_rate(path: Path, *keys: str) -> int | None:
-    """Return the sample rate (Hz) that a JSON file has under these keys; None: it has none, or is damaged."""
+    """Return the sample rate (Hz) under nested keys of a JSON file; None: there is none, or the file is damaged."""
     try:
         value = json.loads(path.read_bytes())
         for key in keys:
@@ -191,7 +208,7 @@ def read_rate(path: Path, *keys: str) -> int | None:
 
 
 def hash_files(paths: Iterable[Path], *facts: object) -> str:
-    """Return sixteen hex digits of the content of files, and of further facts."""
+    """Return a hash of the names and content of files, and of further facts: sixteen hex digits."""
     digest = blake2b(repr((EMBEDDINGS_VERSION, *facts)).encode(), digest_size=8)
     for path in paths:
         state = path.stat()
@@ -200,16 +217,16 @@ def hash_files(paths: Iterable[Path], *facts: object) -> str:
 
 
 def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
-    """Return the files of a folder and of those below, hidden ones too, by their names from there on, sorted.
+    """Return the files in and below a folder, also hidden ones, as sorted relative paths (posix).
 
-    A link to a file is one where it leads to a file inside the folder, or to a blob of the hub's cache that the folder is in.
+    A link counts as a file if its target is a file inside the folder, or a blob of the Hugging Face cache of the folder.
 
     Args:
-        folder: The folder.
-        patterns: Of the names of the files that count, as ``*.json``.
+        folder: The folder of a model.
+        patterns: Patterns of the file names that count, such as ``*.json``.
 
     Raises:
-        SettingsError: A link leads elsewhere or to a folder, or what has such a name is no regular file.
+        SettingsError: There is a link to another place or to a folder, or an entry with such a name is no regular file.
     """
     root = folder.resolve()
     allowed = [root, *([root.parents[1] / "blobs"] if root.parent.name == "snapshots" else [])]

@@ -1,4 +1,4 @@
-"""Make the examples of a clip whose features are embeddings: cut the samples, embed the pieces, and pool the frames."""
+"""Make the examples of a clip whose features are embeddings: cut its samples into pieces, embed them, and pool their frames."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,19 +11,19 @@ from preprocessing.features import extract
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, window_samples, window_starts
 
-# What is embedded at once: so many pieces at most, and so long together.
+# A batch has at most this many pieces, and pieces of at most this length together.
 _MOST_PIECES = 32
 _MOST_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a clip is cut into.
+    """The pieces into which a clip is cut, one for each example.
 
     Attributes:
-        samples: float32 (n_samples,) of each example; windows have one length.
-        start_s: float64 (n_examples,), where each begins, counted from the beginning of the clip.
-        end_s: float64 (n_examples,), where each ends, without padding.
+        samples: float32 (n_samples,) for each example; windows have equal lengths.
+        start_s: float64 (n_examples,), the start of each piece in the clip (seconds).
+        end_s: float64 (n_examples,), the end of each piece in the clip, without padding (seconds).
     """
 
     samples: list[NDArray[np.float32]]
@@ -32,14 +32,14 @@ class Pieces:
 
 
 def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings, kept: tuple[int, int] | None = None) -> Pieces:
-    """Trim a clip and cut it: into windows, or to ``clip_length_s`` where it is longer.
+    """Trim a clip, cut it to ``clip_length_s`` if it is longer, and cut it into windows if ``example_length_s`` is set.
 
-    Only a clip shorter than a window is padded.
+    Only a clip that is shorter than a window is padded with zeros.
 
     Args:
-        samples: float32 (n,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
-        settings: Of these vad, trim_db, clip_length_s, example_length_s and example_overlap decide.
-        kept: What `extract.trim` keeps of it, where that is known.
+        samples: float32 (n_samples,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
+        settings: The settings vad, trim_db, clip_length_s, example_length_s and example_overlap are used.
+        kept: First sample, and the one after the last, that `extract.trim` keeps; None: computed here.
     """
     rate_hz = settings.sample_rate_hz
     first, stop = kept or extract.trim(samples, settings)
@@ -58,7 +58,14 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings, kept: tu
 def embed_clip(
     samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None, kept: tuple[int, int] | None = None
 ) -> ClipExamples:
-    """Return the examples of one clip, as a feature store has them."""
+    """Return the examples of one clip, as in a feature store.
+
+    Args:
+        samples: float32 (n_samples,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
+        settings: Settings of the features.
+        n_samples: Length of a clip with as many frames as each example has (samples), as for `embed_pieces`.
+        kept: First sample, and the one after the last, that `extract.trim` keeps; None: computed here.
+    """
     pieces = cut_pieces(samples, settings, kept)
     size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
     firsts = range(0, len(pieces.samples), size)
@@ -67,22 +74,22 @@ def embed_clip(
 
 
 def batch_size(n_samples: int, sample_rate_hz: int) -> int:
-    """Return how many pieces of a length are embedded at once."""
+    """Return how many pieces of ``n_samples`` samples are embedded in one batch, at least 1."""
     return max(1, min(_MOST_PIECES, _MOST_SECONDS * sample_rate_hz // n_samples))
 
 
 def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> NDArray[np.float32]:
-    """Embed pieces of one length, pool their frames or bring them to one number; layers come to be side by side.
+    """Embed pieces of one length, and pool their frames, or cut or pad them to one number; layers are concatenated.
 
     Args:
-        waveforms: float32 (n, n_samples of the pieces).
-        settings: Of these embedding_model, embedding_layer, embedding_pooling, stretch_frames and sample_rate_hz decide.
-        n_samples: Where frames are kept: of a clip that has as many frames as all examples get; shorter ones are followed by
-            zeros. None: their own number.
+        waveforms: float32 (n_pieces, n_samples_of_a_piece).
+        settings: The settings embedding_model, embedding_layer, embedding_pooling, stretch_frames and sample_rate_hz are used.
+        n_samples: Only without pooling: length of a clip (samples) whose number of frames all examples get; fewer frames are
+            padded with zeros. None: pieces keep their own number of frames.
 
     Returns:
-        Pooled float32 (n, n_layers * n_values), else (n, n_frames, n_layers * n_values); with deviations n_values is twice as
-        many.
+        With pooling float32 (n_pieces, n_layers * n_values), in which the pooling mean_deviation doubles n_values; without
+        pooling float32 (n_pieces, n_frames, n_layers * n_values).
     """
     embedder = load_embedder(settings)
     layers = chosen_layers(settings, embedder.n_layers)
@@ -103,6 +110,6 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
 
 @cache
 def _count_frames(n_samples: int, settings: FeatureSettings, _hash: str) -> int:
-    """Return how many frames a clip of a length has, which its embedder knows best."""
+    """Return how many frames a clip of ``n_samples`` has, by embedding silence of this length."""
     silence = np.zeros((1, n_samples), np.float32)
     return int(run_embedder(silence, settings, (0,)).shape[2])

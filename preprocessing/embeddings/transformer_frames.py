@@ -1,8 +1,8 @@
-"""The frames of a Hugging Face transformers model for clips of any length, the same for embeddings and fine-tuning.
+"""Compute the frames of a Hugging Face transformers model for clips of any length, for embeddings and for fine-tuning.
 
-Padding of a shorter clip does not influence its frames: the attention of speech models is masked there, convolutions that
-normalise over time (group norm) process each clip at its own length, and Whisper and AST themselves pad every clip to their
-fixed length.
+If clips of different lengths are in a batch, padding does not change the frames of a shorter one: the attention of speech
+models is masked there, convolutions that normalise over time (group norm) process each clip at its own length, and Whisper and
+AST themselves pad every clip to their fixed length.
 """
 
 import inspect
@@ -20,24 +20,28 @@ from xval.base.errors import SettingsError
 SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
 UNMASKED = ("data2vec-audio", "wav2vec2-conformer")
-"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which are influenced by padding."""
-_WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
+"""The models of `SPEECH` with convolutions between blocks, or several over positions, whose frames depend on padding."""
+_WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # so that all layers have outputs and gradients in each step
 _SIMPLE = (bool, int, float, str)
 _LONGEST_S = 30
-_N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
+_N_SPECIAL_TOKENS = 2  # tokens of AST before its patches
 
 
 def settings_of(frames: "TransformerFrames") -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings of a model and of its extractor that `make_frames` makes them of, as JSON can hold them."""
+    """Return the settings of a model and of its feature extractor, as values that JSON can hold, for `make_frames`."""
     config, extractor = frames.model.config.to_dict(), frames.extractor.to_dict()
     return {"model_type": frames.kind, **_known(config, frames.kind)}, _known_of_extractor(extractor, frames.kind)
 
 
 def make_frames(config: dict[str, Any], extractor: dict[str, Any]) -> "TransformerFrames":
-    """Return a model with random weights, of settings as of `settings_of`: no file is read and no other code run.
+    """Return a model with random weights from settings as `settings_of` returns them; no file is read and no remote code run.
+
+    Args:
+        config: Settings of the model.
+        extractor: Settings of its feature extractor.
 
     Raises:
-        SettingsError: The settings are of another kind of model.
+        SettingsError: The settings are of a kind of model that is not supported.
     """
     import transformers
 
@@ -53,7 +57,7 @@ def make_frames(config: dict[str, Any], extractor: dict[str, Any]) -> "Transform
 
 
 def _known(config: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return those settings of a model that decide what it computes, without paths, code and names of classes."""
+    """Return the settings of a model that affect its outputs, without paths, code and names of classes."""
     import transformers
 
     default = transformers.AutoConfig.for_model(kind).to_dict()
@@ -85,16 +89,16 @@ def _is_simple(value: object) -> bool:
 
 
 class TransformerFrames(nn.Module):  # type: ignore[misc]
-    """A model of transformers with what makes its inputs.
+    """A transformers model together with its feature extractor.
 
     Args:
-        model: Of a kind of `SPEECH`, an AST, a CLAP, or the encoder of a Whisper.
-        extractor: Makes its inputs of samples.
+        model: A model of a kind of `SPEECH`, an AST, a CLAP, or the encoder of a Whisper.
+        extractor: Its feature extractor, which computes its inputs from samples.
 
     Attributes:
-        n_layers: Layer 0 is what enters the first block, the last one what the model gives.
-        shortest: Samples of a segment at least; a shorter one is followed by zeros.
-        longest: Samples that it reads at once; longer clips are read in segments.
+        n_layers: Number of layers: layer 0 is the input of the first block, the last one the output of the model.
+        shortest: Smallest number of samples of a segment; a shorter one is padded with zeros.
+        longest: Largest number of samples of a segment; longer clips are read in segments.
     """
 
     def __init__(self, model: Any, extractor: Any) -> None:
@@ -119,11 +123,14 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
                 model.feature_extractor = _ByLength(model.feature_extractor)
 
     def forward(self, clips: Sequence[NDArray[np.float32]], layers: Sequence[int]) -> torch.Tensor:
-        """Return the frames of clips, float32 (n, n_layers, n_frames, n_values); of each its first `count_frames` count.
+        """Return the frames of clips.
 
         Args:
-            clips: float32 (n_samples,) each, at the rate of the extractor.
-            layers: Numbers of layers, rising.
+            clips: float32 (n_samples,) each, at the sample rate of the extractor.
+            layers: Numbers of the layers to return, in ascending order.
+
+        Returns:
+            float32 (n_clips, len(layers), n_frames, n_values); only the first `count_frames` frames of a clip are its own.
         """
         parts = []
         for first in range(0, max(map(len, clips)), self.longest):
@@ -133,15 +140,16 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         return torch.cat(parts, dim=2)
 
     def count_frames(self, n_samples: int) -> int:
-        """Return how many frames a clip has."""
+        """Return how many frames a clip of ``n_samples`` samples has."""
         whole, rest = divmod(max(n_samples, 1), self.longest)
         n_rest = self._frames_of_segment(rest) if rest else 0
         return int(whole) * self._frames_of_segment(self.longest) + n_rest
 
     def blocks(self) -> tuple[list[nn.Module], ...]:
-        """Return what learns at one rate and is frozen together, from the input on: convolutions, transformer blocks.
+        """Return the blocks from input to output, each of which has its own learning rate and can be frozen.
 
-        What is in none of these, as the projection of the convolutions, belongs between the first and the second.
+        The first block has the convolutions (or patches), each other one is a transformer block. Modules that are in no block,
+        such as the projection of the convolutions, belong between the first and the second.
         """
         model = self.model
         if self.kind == WHISPER:
@@ -171,12 +179,12 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
 
     @property
     def _n_times(self) -> int:
-        """Patches of AST over time."""
+        """Number of patches of AST along the time axis."""
         n_times: int = self.model.embeddings.get_shape(self.model.config)[1]
         return n_times
 
     def _read(self, clips: list[NDArray[np.float32]], n_samples: int, layers: Sequence[int]) -> torch.Tensor:
-        """Return what the layers give for a segment of each clip, the longest of which has ``n_samples`` without zeros."""
+        """Return the outputs of the layers for a segment of each clip; ``n_samples`` is the longest one without padding."""
         lengths = [len(clip) for clip in clips]
         is_masked = self.kind in SPEECH and len(set(lengths)) > 1
         options = {"padding": True, "return_attention_mask": True} if is_masked else {}
@@ -184,32 +192,32 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         given = given.to(next(self.parameters()).device)
         if self.kind == CLAP:
             if "is_longer" in given:
-                given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor marks a random clip
+                given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor sets it for a random clip
             embedding: torch.Tensor = self.model.get_audio_features(**given).pooler_output[:, None, None]
             return embedding
         n_frames = self._frames_of_segment(n_samples)
         masks = {"attention_mask": given["attention_mask"]} if is_masked else {}
         if self.kind in SPEECH:
-            config = self.model.config  # SpecAugment refuses clips that are shorter than its masks
+            config = self.model.config  # SpecAugment raises an error for clips that are shorter than its masks
             config.apply_spec_augment = self._augments and n_frames > config.mask_time_length
             if isinstance(self.model.feature_extractor, _ByLength):
                 self.model.feature_extractor.lengths = lengths if is_masked else None
         reads = given["input_features" if self.kind == WHISPER else "input_values"]
-        with warnings.catch_warnings():  # transformers gives torch two masks for WavLM, of two types
+        with warnings.catch_warnings():  # for WavLM, transformers passes two masks of different types to torch
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
-            answer = self.model(reads, output_hidden_states=tuple(layers) != (self.n_layers - 1,), **masks)
-        last = answer.last_hidden_state
-        hidden = torch.stack([last if n == self.n_layers - 1 else answer.hidden_states[n] for n in layers], dim=1)
+            outputs = self.model(reads, output_hidden_states=tuple(layers) != (self.n_layers - 1,), **masks)
+        last = outputs.last_hidden_state
+        hidden = torch.stack([last if n == self.n_layers - 1 else outputs.hidden_states[n] for n in layers], dim=1)
         if self.kind == AST:
             hidden = hidden[:, :, _N_SPECIAL_TOKENS:].unflatten(2, (-1, self._n_times)).mean(dim=2)
         return hidden[:, :, :n_frames]
 
 
 class _ByLength(nn.Module):  # type: ignore[misc]
-    """Convolutions that normalise over all frames of a clip, each clip at its own length.
+    """Convolutions that normalise over all frames of a clip, applied to each clip at its own length.
 
     Attributes:
-        lengths: Samples of each clip; None: all have one length.
+        lengths: Number of samples of each clip; None: all have the same length.
     """
 
     def __init__(self, convolutions: nn.Module) -> None:

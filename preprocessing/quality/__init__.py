@@ -1,5 +1,5 @@
-"""What is wrong with the audio of a dataset, found before anything is trained on it.
+"""Find faults of a dataset and of its audio before a model is trained on it.
 
-facts.py reads the clips, faults.py judges them, pictures.py and report.py show what was found: quality.csv, quality.html and
-the pictures in it.
+facts.py measures the clips, faults.py applies the rules of findings/ to them, charts.py and report.py make the report:
+quality.csv, quality.html and the charts in it.
 """

@@ -1,7 +1,7 @@
-"""What makes a model learn something else than it should, though the corpus can be used.
+"""Cautions: properties of a usable dataset that may make a model learn something other than its labels, or bias its scores.
 
-docs/data_messages.md says why each matters. No audio is decoded: what `near_duplicates.write_across_items` has found is read
-from its file.
+docs/data_messages.md explains each of them. No audio is decoded: pairs of similar clips are read from the file that
+`near_duplicates.write_across_items` has written.
 """
 
 import re
@@ -18,12 +18,14 @@ from xval.folds.shared_columns import SharedColumn, find_shared_columns, first_o
 
 
 def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettings | None = None) -> list[str]:
-    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count.
+    """Return the cautions on a dataset and its features as sentences, the most important first.
+
+    Augmented copies are not examined.
 
     Args:
-        corpus: The corpus.
-        settings: Of its features.
-        frames: How its recordings are cut into frames, each with a label; None: clips have labels.
+        corpus: The opened dataset.
+        settings: Settings of the features.
+        frames: How recordings are cut into labelled frames; None: clips have labels.
     """
     return _find(rules_of(PACKAGE, Caution), corpus, settings, frames)
 
@@ -39,7 +41,7 @@ def _find(rules: Iterable[Rule], corpus: Corpus, settings: FeatureSettings, fram
 
 
 def in_python(text: str) -> str:
-    """Return a caution with the parameters of Python functions in the place of options of commands."""
+    """Return a caution with parameters of Python functions instead of options of commands."""
     parameters = re.sub(
         r"--set \w+=\w+(?: --set \w+=\w+)*",
         lambda options: options[0].replace(" --set", ",").replace("--set", "the settings"),
@@ -50,7 +52,12 @@ def in_python(text: str) -> str:
 
 
 def shared_columns(corpus: Corpus, folds: Sequence[Fold] | None = None) -> list[SharedColumn]:
-    """Return the further columns whose values several items share; with folds those of which one has a value on two sides."""
+    """Return the additional columns with a value that several items share.
+
+    Args:
+        corpus: The opened dataset.
+        folds: Only columns with a value in both test and training or validation of one of these folds; None: all.
+    """
     table = with_columns(corpus.index, corpus.folder)
     clips = table[~table["augmented"].astype(bool)]
     found = find_shared_columns(clips, further_columns(clips.columns))
@@ -60,5 +67,5 @@ def shared_columns(corpus: Corpus, folds: Sequence[Fold] | None = None) -> list[
 
 
 def describe_shared(column: SharedColumn, item: str) -> str:
-    """Return a caution on a column of `shared_columns`; `item` is what the corpus calls an item."""
+    """Return a caution about a column of `shared_columns`; `item` is the dataset's word for an item, such as speaker."""
     return f"{column.describe(item)}, so one '{column.column}' is in training and test. {column.advice}"

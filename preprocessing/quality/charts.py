@@ -1,4 +1,4 @@
-"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a dataset."""
+"""The charts of the quality report: distributions of durations, sample rates, channels, levels, classes and items."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,20 +22,20 @@ LARGEST_N_BARS = 40
 
 _SIZE_INCHES = (5.2, 3.0)
 _N_BINS = 40
-# From this ratio of longest to shortest on, durations are drawn on a logarithmic axis.
+# Above this ratio of the longest to the shortest duration, the axis is logarithmic.
 _WIDE_RATIO = 50
 
 
 def draw_charts(facts: pd.DataFrame, task_type: str, item_word: str = "") -> dict[str, bytes]:
-    """Draw what is known of a corpus.
+    """Draw the charts of a dataset.
 
     Args:
-        facts: As `faults.find_faults` returns it; what was not measured is not drawn.
-        task_type: Where there are classes, clips per class are drawn, of a regression the targets.
-        item_word: What an item is; empty: not known.
+        facts: One row per clip, as `faults.find_faults` returns them; facts that were not measured are not drawn.
+        task_type: Task of the dataset; classification: the number of clips per class is drawn, regression: the targets.
+        item_word: The dataset's word for an item, such as speaker; empty: not known.
 
     Returns:
-        PNG by name: durations, sample_rates, channels, levels, classes (or targets), items.
+        PNG images by name: durations, sample_rates, channels, levels, classes (or targets), items.
     """
     read = facts[facts["duration_s"].notna()]
     original = facts[~facts["augmented"]]
@@ -72,7 +72,7 @@ def _durations(durations_s: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> b
 
 
 def _categories(title: str, label: str, values: "pd.Series[int]", divisor: int) -> bytes:
-    """Draw how often each of a few values occurs."""
+    """Draw how often each value occurs."""
     counts = values.value_counts().sort_index()
     figure, axes = _chart(f"{title}: {len(counts)} different" if len(counts) > 1 else f"{title}: all alike", label)
     _draw_bars(axes, [f"{value / divisor:g}" for value in counts.index], counts.tolist())
@@ -80,7 +80,7 @@ def _categories(title: str, label: str, values: "pd.Series[int]", divisor: int) 
 
 
 def _draw_bars(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> None:
-    """Draw a few bars, each with its name below and its height above; a single one does not fill the picture."""
+    """Draw bars with their names below and their heights above; the margins keep a single bar narrow."""
     bars = axes.bar(list(names), list(counts), color=BLUE, width=0.6)
     axes.bar_label(bars, fontsize="small")
     axes.margins(x=max(0.05, 1.2 / len(counts)), y=0.15)
@@ -153,7 +153,7 @@ def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE
 
 
 def _bins(lowest: float, highest: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Return the edges of equal bins; equal values are in the middle one."""
+    """Return the edges of bins of equal width; if all values are equal, they are in the middle bin."""
     if highest - lowest <= 1e-9 * max(1, abs(highest)):
         half = 0.5 * max(abs(lowest), 1e-3)
         return np.linspace(lowest - half, lowest + half, _N_BINS + 2)

@@ -1,4 +1,4 @@
-"""Draw a clip as a model gets it, for the quality report: waveform, features, windows."""
+"""Draw a clip as a model reads it: waveform, features and windows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, w
 from xval.base.errors import counted
 
 LARGEST_N_WINDOWS = 24
-"""So many windows are drawn; of more, only some."""
+"""Largest number of windows that are drawn; of more windows, evenly spaced ones are."""
 
 _WINDOWS_PER_ROW = 6
 _ROUND_HZ = (100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
@@ -29,17 +29,17 @@ _LARGEST_N_POINTS = 20_000
 def draw_clip(
     samples: NDArray[np.float32], settings: FeatureSettings, *, title: str, n_samples: int | None = None
 ) -> tuple[Figure, ClipExamples]:
-    """Draw a clip as a model gets it: its waveform, its features, and, where there are windows, each of them.
+    """Draw a clip as a model reads it: its waveform, its features and, if there are windows, each window.
 
     Args:
-        samples: float32 (n,), mono, at ``settings.sample_rate_hz``, full scale is -1 to 1.
-        settings: What is computed. For ``features = waveform`` the features of the front end are drawn; without a front end
-            log-mel features, for orientation.
-        title: Written above.
-        n_samples: As `make_examples` takes it.
+        samples: float32 (n_samples,), mono, at ``settings.sample_rate_hz``, full scale is -1 to 1.
+        settings: Settings of the features. For ``features = waveform`` the features of the front end are drawn. Without a
+            front end, and for embeddings, log-mel features are drawn for orientation.
+        title: Title of the figure.
+        n_samples: Length to which the trimmed clip is padded or cut, as for `make_examples` (samples); None: its own length.
 
     Returns:
-        The figure, and the examples that are drawn in it, as `make_examples` gives them for the drawn settings.
+        The figure, and the examples that are drawn in it, as `make_examples` returns them for the drawn settings.
     """
     drawn, note = _drawn_settings(settings)
     whole_settings = drawn.model_copy(update={"example_length_s": None})
@@ -74,7 +74,7 @@ def draw_clip(
 
 
 def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
-    """Return the settings of features that can be drawn, and what is to be said about them."""
+    """Return the settings of features that can be drawn, and a note about them for the title."""
     if settings.features not in ("waveform", "embedding"):
         return settings, ""
     if settings.frontend != "none":
@@ -84,23 +84,23 @@ def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
 
 
 def _has_many_units(settings: FeatureSettings) -> bool:
-    """Return whether the bins of a frame are of several kinds, or of one that has no scale."""
+    """Return whether the bins of a frame have different units, or a unit without a common scale."""
     return settings.features not in ("logmel", "stft", "mfcc") or settings.feature_deltas > 0
 
 
 def _in_deviations(examples: ClipExamples, whole: NDArray[np.float32]) -> ClipExamples:
-    """Return examples whose bins have mean 0 and deviation 1 over the clip, so that one scale of colours shows all of them."""
+    """Return examples with mean 0 and standard deviation 1 of each bin over the clip, so that one colour scale fits all."""
     deviation = np.maximum(whole.std(axis=(0, 1)), 1e-6)
     return replace(examples, predictors=np.clip((examples.predictors - whole.mean(axis=(0, 1))) / deviation, -3, 3))
 
 
 def _draw_waveform(axes: Axes, samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
-    """Draw samples over seconds, and what is trimmed in grey."""
+    """Draw the samples over time (s), with trimmed parts in grey."""
     step = max(1, samples.size // _LARGEST_N_POINTS)
     if step == 1:
         axes.plot(np.arange(samples.size) / rate_hz, samples, color=BLUE, linewidth=0.6)
     else:
-        # Long recordings: lowest and highest sample of each column of the picture.
+        # A long recording has too many samples to draw: only the lowest and highest of each step.
         columns = samples[: samples.size // step * step].reshape(-1, step)
         axes.fill_between(np.arange(len(columns)) * step / rate_hz, columns.min(1), columns.max(1), color=BLUE, linewidth=0.3)
     length_s = samples.size / rate_hz
@@ -120,7 +120,7 @@ def _draw_waveform(axes: Axes, samples: NDArray[np.float32], rate_hz: int, whole
 def _draw_features(
     axes: Axes, examples: ClipExamples, number: int, settings: FeatureSettings, limits: tuple[float, float]
 ) -> tuple[AxesImage, float]:
-    """Draw an example over seconds and bins; return the image, and on what second of the clip its last frame is centred."""
+    """Draw an example over time and bins; return the image, and the time in the clip of its last frame's centre (s)."""
     matrix = examples.predictors[number]
     n_frames, n_bins = matrix.shape
     start_s, end_s = float(examples.start_s[number]), float(examples.end_s[number])
@@ -149,7 +149,7 @@ def _draw_features(
 def _draw_windows(
     part: SubFigure, examples: ClipExamples, shown: Sequence[int], settings: FeatureSettings, limits: tuple[float, float]
 ) -> None:
-    """Draw the windows in rows, each over its own time."""
+    """Draw the windows in rows, each with its own time axis."""
     n_rows = -(-len(shown) // _WINDOWS_PER_ROW)
     grid = part.subplots(n_rows, _WINDOWS_PER_ROW, squeeze=False)
     n_windows, n_frames, n_bins = examples.predictors.shape
@@ -180,7 +180,7 @@ def _length_text(whole: ClipExamples, settings: FeatureSettings, last_s: float) 
 
 
 def _limits(predictors: NDArray[np.float32], settings: FeatureSettings) -> tuple[float, float]:
-    """Return the values of the first and the last colour."""
+    """Return the values for the first and the last colour of the scale."""
     if _has_many_units(settings):
         return -3.0, 3.0
     if settings.features == "mfcc" and predictors.shape[2] > 1:
@@ -192,7 +192,7 @@ def _limits(predictors: NDArray[np.float32], settings: FeatureSettings) -> tuple
 
 
 def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], list[str], str]:
-    """Return where the bin axis is labelled, how, and its title."""
+    """Return the positions and texts of the labels on the bin axis, and its title."""
     if _has_many_units(settings):
         names = bin_names(settings)
         step = max(1, n_bins // 12)
@@ -239,5 +239,5 @@ def _value_label(settings: FeatureSettings) -> str:
 
 
 def _evenly(number: int, wanted: int) -> list[int]:
-    """Return up to so many positions, the first and the last among them."""
+    """Return up to ``wanted`` evenly spaced positions below ``number``, including the first and the last."""
     return sorted({round(position) for position in np.linspace(0, number - 1, min(number, wanted))})

@@ -1,7 +1,7 @@
-"""The facts about every clip of a dataset: first only from the headers of the files, then from the decoded audio.
+"""Measure the facts about every clip of a dataset: first from the headers of the files, then from the decoded audio.
 
-Each fact is a column of the list of clips. What is wrong with a clip that cannot be read is in the columns ``broken`` and
-``reason``; it never stops the others.
+Each fact is a column of the list of clips. If a clip cannot be read, the columns ``broken`` and ``reason`` say why, and the
+other clips are measured all the same.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from xval.base.errors import AudioError
 
 MISSING, EMPTY, NOT_FETCHED, DOES_NOT_OPEN = "missing", "empty", "no audio yet", "does not open"
 OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
-"""What the column ``broken`` says; null where a clip can be read."""
+"""Values of the column ``broken``; it is null if the clip can be read."""
 
 _TEXTS = {"subtype": "object", "longer": "object", "tracks": "object", "broken": "object", "reason": "object"}
 
@@ -31,30 +31,34 @@ MEASURED_COLUMNS = ("peak_dbfs", "rms_dbfs", "dc_offset", "clipped_share", "kept
 _ARRAYS = ("fingerprint", "shares_above")
 
 FLAT_TOP_SAMPLES = 3
-"""So many equal samples in a row at the highest or lowest value of a clip may be a flat top, cut off by the recorder."""
+"""Smallest number of equal successive samples at the highest or lowest value of a clip that may be a clipped (flat) top."""
 
-# The largest value that 16 bits hold. Decoders of lossy files go beyond it, where a player cuts off.
+# The largest value of 16 bits. Decoders of lossy files exceed it, and players clip there.
 _FULL_SCALE = np.float32(1 - 2**-15)
 
-# Quantisation alone also makes tops of equal samples, but round ones, which are left by at most four of its steps.
+# Quantisation also makes tops of equal samples, but round ones: the signal leaves them by at most four quantisation steps.
 _ROUND_TOP_STEPS = 4
 _LARGEST_GAIN = 16
 
-# The extremes of a clip quieter than this (-40 dBFS) are not looked at: nothing was cut off there.
+# Extreme values below this (-40 dBFS) are not clipped, but quiet.
 _SMALLEST_EXTREME = 0.01
 
 
 def read_headers(
     clips: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Add what the headers of the files say; no audio is decoded.
+    """Add the facts from the headers of the files; no audio is decoded.
 
-    Of the clips path, start_s and end_s are used; the arguments are those of `preprocessing.clips.facts.describe_clips`.
+    Args:
+        clips: One row per clip: path, start_s and end_s are used.
+        audio_folder: The folder to which paths are relative.
+        n_processes: Number of processes that read.
+        progress: Called with the number of files that have been read.
 
     Returns:
-        The clips with duration_s (float64, of the segment where the clip is one; NaN where the header does not say),
-        sample_rate_hz and n_channels (Int64), subtype, longer (how much more than its header says a file holds; null: it does
-        not), tracks (how many sound tracks there are; null: one), broken and reason.
+        The clips with duration_s (float64, of the clip or segment; NaN: not in the header), sample_rate_hz and n_channels
+        (Int64), subtype (encoding of a sample), longer (text, if the file has more audio than its header says), tracks (text,
+        if it has several sound tracks), broken and reason.
     """
     paths = list(dict.fromkeys(clips["path"]))
     files = [Path(audio_folder) / path for path in paths]
@@ -79,14 +83,19 @@ def read_headers(
 
 
 def measure(facts: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None) -> pd.DataFrame:
-    """Decode every clip of `read_headers`, which has the arguments, and add what is measured; the broken ones are not decoded.
+    """Decode every clip and add the facts about its audio; broken clips are not decoded.
+
+    Args:
+        facts: One row per clip, as `read_headers` returns them.
+        audio_folder: The folder to which paths are relative.
+        n_processes: Number of processes that decode.
+        progress: Called with the number of clips that have been decoded.
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
-        index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); shares_above
-        and kept_in_mean (see `preprocessing.audio.read.AudioFacts`); and clipped_share (of the samples, 0 to 1) of the worst
-        channel.
-        duration_s becomes that of the decoded audio.
+        index of a dataset), all of the mean of the channels; fingerprint (float32 arrays, see `near_duplicates.fingerprint`);
+        shares_above and kept_in_mean (see `preprocessing.audio.read.AudioFacts`); and clipped_share (share of the samples, 0 to
+        1) of the worst channel. duration_s becomes that of the decoded audio.
     """
     readable = facts.index[facts["broken"].isna()]
     tasks = list_segments(facts.loc[readable], audio_folder)
@@ -103,22 +112,22 @@ def measure(facts: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, pr
 
 
 def clipped_share(samples: NDArray[np.float32]) -> float:
-    """Return which share of the samples of a channel is in flat tops.
+    """Return the share of the samples of a channel that are clipped, 0 to 1.
 
-    A flat top is a run of at least `FLAT_TOP_SAMPLES` equal samples at the highest or lowest value of the clip (values beyond
-    full scale count as full scale), which the signal reaches or leaves with a jump: a top that is merely rounded to few
-    quantisation steps is none. Below full scale there must be two at least. So clipping is found too in recordings whose level
-    was lowered later; it is not found where a lossy codec or a resampler has bent the tops.
+    Samples are clipped if they are in a flat top: a run of at least `FLAT_TOP_SAMPLES` equal samples at the highest or lowest
+    value of the clip (values beyond full scale count as full scale), which the signal reaches or leaves with a jump. A top that
+    is only rounded by quantisation has no such jump. Below full scale there must be at least two flat tops. This also finds
+    clipping in recordings whose level was lowered later, but not if a lossy codec or a resampler has changed the tops.
 
     Args:
-        samples: float32 (n_samples,), full scale is -1 to 1.
+        samples: float32 (n_samples,), one channel, full scale is -1 to 1.
     """
     limited = np.clip(samples, -_FULL_SCALE, _FULL_SCALE)
     steps = np.abs(np.diff(limited))
     moving = steps[steps > 0]
     if not moving.size:
         return 0.0
-    # A gain makes steps of several units of the file's grid; a pure tone may move in big steps only.
+    # After a gain, the smallest step is several units of the file's grid; in a pure tone, all steps may be large.
     grid = np.gcd.reduce(np.rint(np.clip(samples, -1, 1) * 2**23).astype(np.int64)) / 2**23
     round_top = _ROUND_TOP_STEPS * min(moving.min(), _LARGEST_GAIN * grid)
     n_clipped = 0
@@ -131,7 +140,7 @@ def clipped_share(samples: NDArray[np.float32]) -> float:
         jump_in = np.where(first > 0, np.abs(limited[first - 1] - extreme), 0)
         jump_out = np.where(behind < limited.size, np.abs(limited[np.minimum(behind, limited.size - 1)] - extreme), 0)
         is_flat = (behind - first >= FLAT_TOP_SAMPLES) & (np.maximum(jump_in, jump_out) > round_top)
-        # In recordings of few bits, noise makes a single flat top now and then.
+        # In recordings with few bits, noise makes a single flat top now and then.
         if is_flat.sum() >= 2 or abs(extreme) == _FULL_SCALE:
             n_clipped += int((behind - first)[is_flat].sum())
     return n_clipped / limited.size
@@ -164,7 +173,7 @@ def _measure(clip: FileSegment) -> dict[str, Any]:
         decoded = read(with_hash=True)
         share = clipped_share(decoded.samples)
         if decoded.n_channels > 1:
-            # The mean of the channels has no flat tops any more.
+            # The mean of the channels may have no flat tops although a channel has.
             channels = (read(channel=number).samples for number in range(decoded.n_channels))
             share = max(map(clipped_share, channels))
     except AudioError as error:
@@ -189,5 +198,5 @@ def _reason(error: AudioError, path: Path) -> str:
 
 
 def _dbfs(amplitude: float) -> float:
-    """Return 20 log10 of an amplitude, full scale being 1."""
+    """Return an amplitude (full scale is 1) as a level in dB relative to full scale; -inf for 0."""
     return 20 * float(np.log10(amplitude)) if amplitude else -np.inf

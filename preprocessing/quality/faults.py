@@ -1,4 +1,4 @@
-"""What is wrong with the clips of a corpus and with the corpus as a whole, the worst first, each with what to do about it."""
+"""Find the faults of clips and of a dataset as a whole, by the rules in preprocessing/quality/findings/."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,17 +10,18 @@ from xval.base.findings import Finding, rules_of
 
 
 def find_faults(facts: pd.DataFrame, criteria: Criteria) -> tuple[pd.DataFrame, list[Finding]]:
-    """Judge every clip and the corpus as a whole.
+    """Apply all rules to the clips and to the dataset as a whole.
 
     Args:
-        facts: As `facts.read_headers` or `near_duplicates.find_near_duplicates` returns it, rows numbered from 0, and the
-            column recording (`clips.same_files.first_paths`). Without those of the latter, what the headers tell is judged.
+        facts: One row per clip, numbered from 0, as `facts.read_headers` or `near_duplicates.find_near_duplicates` returns
+            them, with the column recording (`preprocessing.clips.same_files.first_paths`). Facts from the headers only are
+            enough for a part of the rules.
         criteria: What counts as a fault.
 
     Returns:
-        facts: With the columns ``faults`` (slugs, separated by ``;``, the worst first) and ``reason`` (why, in the same order);
-            both are empty for a clip without any.
-        findings: Those that were found, the worst first.
+        facts: The facts with the columns ``faults`` (slugs, separated by ``;``, the worst first) and ``reason`` (in the same
+            order); both are empty for a clip without faults.
+        findings: The faults that were found, the worst first.
     """
     limits = {"min_duration_s": criteria.min_duration_s, "clipped_share": 100 * criteria.clipped_share}
     found = [(rule.findings[0], rule.find(facts, criteria)) for rule in rules_of(PACKAGE, Fault)]
@@ -38,8 +39,8 @@ def find_faults(facts: pd.DataFrame, criteria: Criteria) -> tuple[pd.DataFrame, 
 
 
 def without_refusal(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings on a corpus of which folds can be made, so that it is refused for none of them.
+    """Return the findings with the level doubtful instead of refused, for a dataset of which folds can be made after all.
 
-    Identical audio may be under items that the folds of the corpus itself keep on one side.
+    For example, identical audio may belong to two items that the folds of the dataset keep on one side.
     """
     return [replace(found, level="doubtful") if found.level == "refused" else found for found in findings]

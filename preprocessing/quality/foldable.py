@@ -1,4 +1,4 @@
-"""Whether folds can be made of a corpus, asked of the code that a run asks."""
+"""Find out whether folds can be made of a dataset, and with which settings, by making them as a run does."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
@@ -12,15 +12,16 @@ from xval.base.errors import FoldsError
 from xval.folds.plan import FoldSettings, Strategy
 from xval.folds.split import make_folds
 
-_MOST_FOLDS = 100  # of single items, which take a time that grows with the square of their number
+_MOST_FOLDS = 100  # leave-one-out folds that are tried; their time grows with the square of their number
 
 
 class Given(NamedTuple):
-    """What a corpus brings along in its column fold or phase.
+    """The folds that a dataset predefines in its column fold or phase.
 
     Attributes:
-        settings: ``KEY=VALUE`` with which experiments test it.
-        note: What is to be known of it, in a sentence; empty: there is no such column, or config.ini uses it.
+        settings: Settings with which experiments use them, ``KEY=VALUE`` each; none: there are no such folds, they cannot be
+            used, or config.ini uses them already.
+        note: A sentence about them for the user; empty: there is no such column, or config.ini uses them already.
     """
 
     settings: tuple[str, ...] = ()
@@ -28,12 +29,12 @@ class Given(NamedTuple):
 
 
 class FoldsVerdict(NamedTuple):
-    """Whether folds can be made.
+    """Whether folds can be made of a dataset.
 
     Attributes:
-        refusal: Why none can; empty: they can.
-        settings: ``KEY=VALUE`` that experiments need besides config.ini.
-        reason: Why they need them.
+        refusal: Why no folds can be made; empty: they can.
+        settings: Settings that experiments need in addition to config.ini, ``KEY=VALUE`` each.
+        reason: Why experiments need these settings.
     """
 
     refusal: str = ""
@@ -42,20 +43,23 @@ class FoldsVerdict(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What experiments need, in a sentence; empty: nothing."""
+        """A sentence with the settings that experiments need; empty: none."""
         options = " ".join(f"--set {setting}" for setting in self.settings)
         return f"experiments with the folds of config.ini need {options}, because {self.reason}" if options else ""
 
 
 def judge_folds(clips: pd.DataFrame, task_type: str) -> FoldsVerdict:
-    """Make folds as config.ini says, else with as many folds as items, as the corpus predefines them, or of single items.
+    """Return whether folds can be made, and the first settings with which they can.
+
+    Tried are the settings of config.ini, then as many folds as items, then the folds that the dataset predefines, and
+    leave-one-out folds.
 
     Args:
-        clips: The columns of `preprocessing.corpus.Corpus.index` that folds are made of.
-        task_type: Of the corpus.
+        clips: One row per clip, with the columns of `preprocessing.corpus.Corpus.index` on which folds depend.
+        task_type: Task of the dataset.
     """
     defaults = _read_fold_settings()
-    if defaults is None:  # a strategy of the user's own, which the run asks; or settings that the run refuses
+    if defaults is None:  # only a run can tell: a splitter of the user's own, or settings for which it raises an error
         return FoldsVerdict()
     if clips["augmented"].all():
         return FoldsVerdict("no usable clip")
@@ -70,7 +74,12 @@ def judge_folds(clips: pd.DataFrame, task_type: str) -> FoldsVerdict:
 
 
 def given_folds(clips: pd.DataFrame, task_type: str) -> Given:
-    """Return with which settings the folds of a corpus are tested; none where it has none, or config.ini has these already."""
+    """Return the folds that a dataset predefines, and the settings with which experiments use them.
+
+    Args:
+        clips: One row per clip, with the columns of `preprocessing.corpus.Corpus.index` on which folds depend.
+        task_type: Task of the dataset.
+    """
     defaults = _read_fold_settings()
     columns = _given_columns(clips)
     if not columns or defaults is None or defaults.fold_strategy == "predefined":
@@ -89,7 +98,7 @@ def given_folds(clips: pd.DataFrame, task_type: str) -> Given:
 
 
 def _refusal(clips: pd.DataFrame, task_type: str, settings: FoldSettings) -> str:
-    """Return why no folds can be made as the settings say; empty: they can."""
+    """Return why no folds can be made with these settings; empty: they can."""
     try:
         make_folds(clips, "", task_type=task_type, has_classes=task_type in TASKS_WITH_CLASSES, settings=settings)
     except FoldsError as error:
@@ -102,13 +111,13 @@ def _given_columns(clips: pd.DataFrame) -> list[str]:
 
 
 def _predefined_ways(columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how folds of these columns are tried, in this order."""
+    """Return the settings to try for predefined folds in these columns, in this order."""
     ways: list[dict[str, Any]] = [{"fold_strategy": "predefined"}] if columns else []
     return [*ways, {"fold_strategy": "predefined", "validation": "next_fold"}] if "fold" in columns else ways
 
 
 def _ways(clips: pd.DataFrame, defaults: FoldSettings) -> list[dict[str, Any]]:
-    """Return what is changed of the defaults, in the order in which it is tried."""
+    """Return the changes of the default settings to try, in this order."""
     ways: list[dict[str, Any]] = [{}]
     n_items = clips.loc[~clips["augmented"].astype(bool), "item"].nunique()
     if 2 < n_items < defaults.num_folds:
@@ -120,7 +129,7 @@ def _ways(clips: pd.DataFrame, defaults: FoldSettings) -> list[dict[str, Any]]:
 
 
 def _read_fold_settings() -> FoldSettings | None:
-    """Return the section folds of config.ini; None where it names a strategy of the user's own, or cannot be read."""
+    """Return the section folds of config.ini; None: it names a splitter of the user's own, or is not valid."""
     texts = read_defaults().get("folds", {})
     try:
         settings = FoldSettings.model_validate(

@@ -1,15 +1,16 @@
-"""Find clips that hold one recording twice: at another level, in another encoding, or with some padding or cutting at the ends.
+"""Find clips that contain the same recording: at another level, in another encoding, or padded or slightly cut at the ends.
 
-1. The fingerprint of a clip holds the magnitudes of the modulation spectra of its bands: neither its level nor where it begins
-   changes them (Sukittanon, Atlas and Pitton 2004, "Modulation-Scale Analysis for Content Identification", IEEE Trans. Signal
-   Processing 52). The nearest neighbours of each clip by their cosine are candidates.
-2. A candidate is judged by the highest peak of the generalised cross-correlation of the samples, weighted by the magnitude of
-   their cross-spectrum to the power -0.5 (Knapp and Carter 1976; the partial weight: Donohue et al. 2007) and divided by what
-   it is for equal phases: 1 for the same samples at whatever level and place, about 0 for others.
+1. The fingerprint of a clip consists of the magnitudes of the modulation spectra of its frequency bands, which depend neither
+   on its level nor on where in the clip the recording begins (Sukittanon, Atlas and Pitton 2004, "Modulation-Scale Analysis for
+   Content Identification", IEEE Trans. Signal Processing 52). The nearest neighbours of each clip by cosine similarity are
+   candidates.
+2. The likeness of two candidates is the highest peak of the generalised cross-correlation of their samples, weighted by the
+   magnitude of their cross-spectrum to the power -0.5 (Knapp and Carter 1976; the partial weight: Donohue et al. 2007) and
+   divided by its value for equal phases. It is 1 for the same samples at any level and position, and about 0 for others.
 
-Of 3,000 spoken digits (FSDD) no two different ones were taken for one recording (highest peak 0.81). Found were all copies
-that were 12 dB softer, in Vorbis or Opus, or padded with zeros, 99.9 % of those in MP3, and 80 % of those cut by 50 ms at both
-ends (benchmarks/near_duplicates.py). What is above 4 kHz and behind the first minute is not compared.
+Among 3,000 spoken digits (FSDD), no two different ones were taken for the same recording (highest peak 0.81). All copies that
+were 12 dB softer, in Vorbis or Opus, or padded with zeros were found, 99.9 % of those in MP3, and 80 % of those cut by 50 ms at
+both ends (benchmarks/near_duplicates.py). Audio above 4 kHz and after the first minute is not compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SMALLEST_LIKENESS = 0.85
-"""Clips whose correlation has such a peak hold the same recording."""
+"""Clips with at least this `likeness` contain the same recording."""
 
 RATE_HZ = 8000
 _LONGEST_S = 60
@@ -46,24 +47,31 @@ _PARTIAL_WEIGHT = 0.5
 
 
 def fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
-    """Return numbers that tell a recording from others, whatever its level and wherever in the clip it begins.
+    """Return the fingerprint of a clip, which depends neither on its level nor on where in it the recording begins.
 
     Args:
         samples: float32 (n_samples,), mono.
-        sample_rate_hz: Their rate.
+        sample_rate_hz: Sample rate (Hz).
 
     Returns:
-        float32 (384,), of length 1; zeros for silence.
+        float32 (384,), with Euclidean norm 1; zeros for silence.
     """
     return _modulations(np.sqrt(_band_powers(samples, sample_rate_hz)), _MODULATIONS_HZ)
 
 
 def short_fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.int8]:
-    """Return the fingerprint that a model keeps of a clip, int8 (64,), of which only the cosine decides; arguments as above.
+    """Return the small fingerprint of a clip that is stored with models; two of them are compared by cosine similarity.
 
-    It is made of the powers of the bands, to which noise adds little but a constant, and that is left out. Of 3,000 spoken
-    digits (FSDD) and 400 sentences (RAVDESS) no two different ones reach `fingerprints.SMALLEST_COSINE`; copies that are
-    softer, in Vorbis, or with noise 20 dB below do.
+    It is computed from the powers of the bands, to which noise mainly adds a constant, and the constant part is excluded. Among
+    3,000 spoken digits (FSDD) and 400 sentences (RAVDESS), no two different ones reach `fingerprints.SMALLEST_COSINE`, but
+    copies that are softer, in Vorbis, or with noise at -20 dB do.
+
+    Args:
+        samples: float32 (n_samples,), mono.
+        sample_rate_hz: Sample rate (Hz).
+
+    Returns:
+        int8 (64,); zeros for silence.
     """
     return fingerprints.shorten(_modulations(_band_powers(samples, sample_rate_hz), _KEPT_MODULATIONS_HZ))
 
@@ -78,7 +86,7 @@ def _band_powers(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[n
 
 
 def _modulations(envelopes: NDArray[np.float32], modulations_hz: NDArray[np.int_]) -> NDArray[np.float32]:
-    """Return the magnitudes of the modulation spectra of the bands, float32 (n_modulations * 16,), of length 1."""
+    """Return the magnitudes of the modulation spectra of the bands, float32 (n_modulations * 16,), with Euclidean norm 1."""
     times_s = np.arange(len(envelopes)) * (_HOP / RATE_HZ)
     waves = np.exp(-2j * np.pi * np.outer(modulations_hz, times_s))
     spectra = np.abs(waves @ envelopes).ravel()
@@ -87,7 +95,12 @@ def _modulations(envelopes: NDArray[np.float32], modulations_hz: NDArray[np.int_
 
 
 def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return the peak of the partially weighted cross-correlation of two signals at one rate, from 0 to 1."""
+    """Return how alike two signals are, 0 to 1: the peak of their partially weighted cross-correlation.
+
+    Args:
+        first: float32 (n_samples,).
+        second: float32 (n_other_samples,), at the same sample rate.
+    """
     n_samples = fft.next_fast_len(len(first) + len(second), real=True)
     cross = fft.rfft(first, n_samples) * np.conj(fft.rfft(second, n_samples))
     magnitude = np.abs(cross)
@@ -99,18 +112,18 @@ def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 def find_near_duplicates(
     facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
 ) -> "pd.DataFrame":
-    """Add for each clip the one that it nearly equals.
+    """Add for each clip the other clip that contains the same recording.
 
     Args:
-        facts: As `facts.measure` returns it, rows numbered from 0. Silent and broken clips and augmented copies are not
-            compared; of those with identical audio one is.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that decode the candidates.
-        progress: Told how many candidates have been judged.
+        facts: One row per clip, numbered from 0, as `facts.measure` returns them. Silent and broken clips and augmented copies
+            are not compared; of clips with identical audio, only one is.
+        audio_folder: The folder to which paths are relative.
+        n_processes: Number of processes that decode the candidates.
+        progress: Called with the number of candidates that have been compared.
 
     Returns:
-        The facts with twin (Int64, the row of the other clip, of another item if there is such; null: none) and likeness
-        (float64, from `SMALLEST_LIKENESS` to 1).
+        The facts with twin (Int64, the row of the other clip, preferably of another item; null: there is none) and likeness
+        (float64, from `SMALLEST_LIKENESS` to 1; NaN: there is none).
     """
     compared = facts[facts["broken"].isna() & ~facts["augmented"] & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
     compared = compared.drop_duplicates("audio_hash")
@@ -119,25 +132,25 @@ def find_near_duplicates(
     judged = _judge_pairs(pairs, segments, n_processes=n_processes, progress=progress)
     alike = [(items[first] != items[second], peak, first, second) for first, second, peak in judged]
     with_twins = facts.assign(twin=None, likeness=np.nan).astype({"twin": "Int64"})
-    for _, peak, first, second in sorted(alike):  # the last one stays: of another item if there is such, the most alike
+    for _, peak, first, second in sorted(alike):  # the last one stays: of another item if possible, and the most similar
         with_twins.loc[first, ["twin", "likeness"]] = second, peak
         with_twins.loc[second, ["twin", "likeness"]] = first, peak
     return with_twins
 
 
 def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progress | None = None) -> "pd.DataFrame | None":
-    """Find the clips of different items that hold one recording, and write them next to the index, with all fingerprints.
+    """Find pairs of clips of different items that contain the same recording; write them and the fingerprints of all clips.
 
-    Clips with identical audio are not among them: their hashes tell them.
+    Pairs with identical audio are not included, because their hashes show them.
 
     Args:
-        corpus: An opened corpus with audio.
-        n_processes: Processes that decode.
-        progress: Told how many clips are read.
+        corpus: An opened dataset with audio.
+        n_processes: Number of processes that decode.
+        progress: Called with the number of clips that have been read.
 
     Returns:
-        clip, item, other_clip, other_item, likeness, the most alike first: the content of data/<dataset>/near_duplicates.csv.
-        None of more than `MOST_COMPARED` clips, which are not compared.
+        clip, item, other_clip, other_item, likeness, the most similar first, as in data/<dataset>/near_duplicates.csv. None:
+        there are more than `MOST_COMPARED` clips, which are not compared.
     """
     import pandas as pd
 
@@ -164,7 +177,11 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
 
 
 def find_candidates(prints: "pd.Series[Any]") -> list[tuple[int, int]]:
-    """Return pairs of rows, each once, where one fingerprint is among the nearest of the other."""
+    """Return pairs of rows, each once, of which one is among the `N_NEIGHBOURS` nearest of the other and close enough.
+
+    Args:
+        prints: Fingerprints, float32 (384,) each; the index has the numbers of the rows.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     if len(prints) < 2:
@@ -179,7 +196,7 @@ def find_candidates(prints: "pd.Series[Any]") -> list[tuple[int, int]]:
 
 
 def _fingerprints_of(clip: FileSegment) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Return both fingerprints of a clip; zeros if it cannot be read any more, or is silent."""
+    """Return the fingerprint and the small fingerprint of a clip; zeros if it can no longer be read, or is silent."""
     try:
         samples, rate_hz = read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)
     except AudioError:
@@ -190,14 +207,14 @@ def _fingerprints_of(clip: FileSegment) -> tuple[NDArray[np.float32], NDArray[np
 def _judge_pairs(
     pairs: Sequence[tuple[int, int]], segments: Sequence[FileSegment], *, n_processes: int, progress: Progress | None = None
 ) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs that hold one recording, with how alike they are."""
+    """Yield the pairs that contain the same recording, each with its likeness."""
     tasks = [(segments[first], segments[second]) for first, second in pairs]
     peaks = map_in_processes(_judge, tasks, n_processes=n_processes, progress=progress)
     yield from ((*pair, peak) for pair, peak in zip(pairs, peaks, strict=True) if peak >= SMALLEST_LIKENESS)
 
 
 def _judge(pair: tuple[FileSegment, FileSegment]) -> float:
-    """Return how alike two clips are; 0 if one can no longer be read."""
+    """Return the likeness of two clips; 0 if one can no longer be read."""
     try:
         first, second = (_prepare(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)) for clip in pair)
     except AudioError:
@@ -206,7 +223,7 @@ def _judge(pair: tuple[FileSegment, FileSegment]) -> float:
 
 
 def _prepare(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
-    """Return the first minute at the rate of the comparison; clips too short to be resampled become silent."""
+    """Return the first minute of a clip at `RATE_HZ`; a clip that is too short to be resampled becomes silence."""
     first_minute = samples[: _LONGEST_S * sample_rate_hz]
     try:
         return resample(first_minute, sample_rate_hz, RATE_HZ)

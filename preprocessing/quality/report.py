@@ -36,17 +36,17 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What the report is about.
+    """The dataset that a report is about.
 
     Attributes:
-        dataset: Name of the corpus in experiments.
-        corpus: The file of corpora/ that listed it.
-        audio_folder: Where its audio is.
-        headers_only: Whether nothing was decoded.
-        refusal: Why preprocessing refuses the list of clips; empty where it does not.
-        note: What the corpus has to say about its list, such as how many clips are left out; empty where nothing.
+        dataset: Name of the dataset in experiments.
+        corpus: Name of the reader in corpora/ that listed its clips.
+        audio_folder: The folder with its audio.
+        headers_only: Whether only headers were read and no audio was decoded.
+        refusal: Why the list of clips cannot be used; empty: it can.
+        note: A note of the reader about its list, such as how many clips it skipped; empty: none.
         folds: Whether folds can be made of it.
-        item_word: What an item is; empty: not known.
+        item_word: The dataset's word for an item, such as speaker; empty: not known.
     """
 
     dataset: str
@@ -59,17 +59,24 @@ class Subject:
     item_word: str = ""
 
     def say(self, text: str) -> str:
-        """Return a text of the report, in which an item is called what it is, escaped."""
+        """Return a text of the report as HTML, with the dataset's word for an item."""
         return escape(call_items(text, self.item_word))
 
 
 def make_page(
     subject: Subject, facts: pd.DataFrame, findings: Sequence[Finding], criteria: Criteria, charts: Mapping[str, bytes]
 ) -> str:
-    """Return the page.
+    """Return the page of the report.
+
+    Args:
+        subject: The dataset.
+        facts: One row per clip, as `faults.find_faults` returns them.
+        findings: The faults that were found, the worst first.
+        criteria: What counts as a fault.
+        charts: PNG images by name, as `charts.draw_charts` returns them.
 
     Returns:
-        HTML without scripts and without anything to be fetched; names from the corpus are escaped.
+        HTML without scripts and external files; names from the dataset are escaped.
     """
     parts = [f"<h1>Quality of {escape(subject.dataset)}</h1>", _verdict(subject, findings)]
     severe = [finding for finding in findings if finding.level == "refused"]
@@ -101,7 +108,7 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
         names = ", ".join(f"{finding.slug} ({counted(len(finding.where), finding.subject)})" for finding in severe)
         why = " ".join(filter(None, [f"{names}." if names else "", subject.folds.refusal]))
         boxes.append(f'<p class="box refused"><b>No experiment can use this dataset as it is:</b> {escape(why)}</p>')
-    elif findings:
+    elif findings and not subject.refusal:
         boxes.append('<p class="box doubtful"><b>Experiments can use this dataset.</b> See its possible faults below.</p>')
     elif not subject.refusal:
         boxes.append('<p class="box clean"><b>No faults were found.</b></p>')
@@ -206,7 +213,7 @@ def _class_table(subject: Subject, facts: pd.DataFrame, task_type: str) -> str:
 
 
 def _shaded(count: int, largest: int) -> str:
-    """Return a cell that is the darker, the more it counts."""
+    """Return a cell with a count, darker for larger counts."""
     if not count:
         return "<td class='none'>·</td>"
     return f"<td style='background:rgba(42,111,151,{0.08 + 0.5 * count / largest:.2f})'>{count}</td>"
@@ -219,7 +226,7 @@ def _limits_of_method(subject: Subject) -> str:
 
 
 def _table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], kind: str) -> str:
-    """Return a table of cells that are HTML already."""
+    """Return an HTML table; the cells are HTML."""
     top = f"<thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead>" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<div class='scroll'><table class='{kind}'>{top}<tbody>{body}</tbody></table></div>"

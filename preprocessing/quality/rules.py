@@ -1,4 +1,4 @@
-"""What the rules of preprocessing/quality/findings/ are given, and what several of them use."""
+"""The kinds of rules in preprocessing/quality/findings/, their inputs, and functions that several of them use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ TASKS_WITH_CLASSES = ("classification", MULTI_LABEL)
 PACKAGE = "preprocessing.quality.findings"
 
 Reasons: TypeAlias = dict[int | str, str]
-"""Why a fault was found, by the row of the clip, or by the name of the class, item or sample rate; what belongs together stands
-together."""
+"""Why a fault was found: a text for each clip (by its row), or for each class, item or sample rate (by its name); entries that
+belong together are next to each other."""
 
 Find: TypeAlias = "Callable[[pd.DataFrame, Criteria], Reasons]"
 
 
 class Fault(Rule):
-    """Looks for a fault in the facts about every clip. Its slug is the name of the fault in quality.csv.
+    """A rule that looks for a fault in the facts about every clip. Its slug is the name of the fault in quality.csv.
 
-    Its level is refused: no folds are made of such a corpus; left out: preprocessing passes over the clip; or doubtful: it is
-    used as it is. Fields of its message are `Criteria`.
+    Its level is refused (no folds can be made of such a dataset), left out (preprocessing skips the clip), or doubtful (the
+    clip or dataset is used as it is). Fields in braces in its message are limits of `Criteria`.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Fault(Rule):
 
 
 class Caution(Rule):
-    """Looks in the table of a corpus: `find` takes `Features` and yields findings."""
+    """A rule about a prepared dataset for ``xval prepare`` and every run: `find` takes `Features` and yields findings."""
 
 
 class PreparingCaution(Rule):
-    """Looks as a `Caution` does; only ``xval prepare`` prints what it finds."""
+    """A rule like a `Caution`, whose findings only ``xval prepare`` prints."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Criteria:
     """What counts as a fault.
 
     Attributes:
-        min_duration_s: Clips shorter than this are too short.
-        clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
-        task_type: Of the corpus, as of `TASKS_WITH_CLASSES`, or without classes.
-        settings: The features that are to be made of the clips.
-        shared_columns: Further columns of the corpus whose values several items share.
-        has_examples: Clips or windows of them are examples; not so where frames of whole recordings are labelled.
+        min_duration_s: Clips shorter than this are too short (seconds).
+        clipped_share: Clips with at least this share of clipped samples are clipped (0 to 1).
+        task_type: Task of the dataset.
+        settings: Settings of the features to be computed.
+        has_examples: Whether clips or windows of them are examples; false if frames of whole recordings have labels.
+        shared_columns: Additional columns of the dataset with values that several items share.
     """
 
     min_duration_s: float
@@ -77,12 +77,13 @@ class Criteria:
 
 
 class Features(NamedTuple):
-    """The features that are to be made of a corpus.
+    """A prepared dataset and the features to be computed of it.
 
     Attributes:
-        clips: Of its index, without augmented copies.
-        settings: Of the features.
-        frames: How its recordings are cut into frames, each with a label; None: clips have labels.
+        corpus: The opened dataset.
+        clips: The rows of its index without augmented copies.
+        settings: Settings of the features.
+        frames: How recordings are cut into labelled frames; None: clips have labels.
     """
 
     corpus: Corpus
@@ -92,30 +93,33 @@ class Features(NamedTuple):
 
     @property
     def has_whole_clips(self) -> bool:
-        """Whether clips, and not frames or arrays, are made into examples."""
+        """Whether examples are clips or windows of clips, and not frames of recordings or arrays of a script."""
         return not self.corpus.is_custom and self.corpus.task_type != "frame_classification"
 
 
 def usable_clips(facts: pd.DataFrame) -> pd.DataFrame:
-    """Return the clips that preprocessing does not leave out: those that can be read, without silent ones."""
+    """Return the clips that preprocessing uses: those that can be read and are not silent."""
     usable = facts[facts["broken"].isna()]
     return usable[~(usable["peak_dbfs"] < SILENCE_PEAK_DBFS)] if "peak_dbfs" in usable else usable
 
 
 def count_clips(facts: pd.DataFrame) -> pd.DataFrame:
-    """Return the clips that count for classes and items: those of `usable_clips` without augmented copies."""
+    """Return the clips that are counted for classes and items: `usable_clips` without augmented copies."""
     usable = usable_clips(facts)
     return usable[~usable["augmented"]]
 
 
 def count_labels(facts: pd.DataFrame, task_type: str) -> pd.DataFrame:
-    """Return the clips that count, in a row for each label that they have."""
+    """Return the clips of `count_clips`, with one row for each label of a clip."""
     clips = count_clips(facts)
     return one_label_per_row(clips) if task_type == MULTI_LABEL else clips
 
 
 def count_by_class_and_item(facts: pd.DataFrame, task_type: str) -> pd.DataFrame:
-    """Return a row for each class that an item has: label, item, clips (int), in natural order; of the clips that count."""
+    """Return the number of clips of each class and item: columns label, item, clips (int), in natural order.
+
+    Counted are the clips of `count_clips`; pairs without clips have no row.
+    """
     counts: dict[Any, int] = count_labels(facts, task_type).groupby(["label", "item"]).size().to_dict()
     rows = sorted(
         ((str(label), str(item), n_clips) for (label, item), n_clips in counts.items()),
@@ -125,7 +129,13 @@ def count_by_class_and_item(facts: pd.DataFrame, task_type: str) -> pd.DataFrame
 
 
 def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], pd.Series[bool]]", text: str) -> Find:
-    """Return a function that finds clips by one of their facts."""
+    """Return a function of a rule that finds clips by one of their facts.
+
+    Args:
+        column: The fact; nothing is found if it was not measured.
+        is_wrong: Returns which values are a fault.
+        text: The reason, a format string for the value.
+    """
 
     def find(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
         if column not in facts:
@@ -138,5 +148,5 @@ def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], p
 
 
 def one_label_per_row(clips: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each label of each clip, where a clip may have several or none."""
+    """Return a row for each label of each clip; a clip without labels has none."""
     return clips.assign(label=clips["label"].map(split_labels)).explode("label").dropna(subset=["label"])

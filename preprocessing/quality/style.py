@@ -1,4 +1,4 @@
-"""The head of the page of the quality report, with a place for the title. Nothing is fetched and no script can run."""
+"""The head of the page of the quality report, a format string for its title. Its policy allows no scripts or external files."""
 
 HEAD = """<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">

@@ -38,6 +38,18 @@ def test_a_file_and_a_part_of_it_are_asked_about(empty, further):
     assert "Problem    the list of clips: The clips 'low/s0_0.wav" in checked
 
 
+def test_the_report_on_such_a_list_does_not_call_it_usable(empty):
+    words = table(empty, ("low/s0_0.wav", "s0", "low", 0.0, 0.1), ("low/s1_0.wav", "s1", "low", 0.0, 5e-3))
+
+    checked = empty.python("-m", "preprocessing", *words, "--check")
+
+    (page,) = (empty.folder / "data").rglob("quality.html")
+    text = page.read_text(encoding="utf-8")
+    assert "too short" in text, checked.stdout
+    assert "The list of clips cannot be used." in text
+    assert "Experiments can use this dataset." not in text
+
+
 def test_stretches_that_touch_or_are_copies_are_not(empty):
     clips = empty.recordings()[["path", "item", "label"]]
     begin, end = clips.assign(start_s=0.0, end_s=0.105), clips.assign(start_s=0.1, end_s="")

@@ -365,3 +365,37 @@ def test_the_penalty_on_kernels_reaches_layers_that_are_built_when_they_are_call
 
     for number in (1, 2):
         assert study.history(number)["loss"][0] > 10, "the loss of three classes alone is about 1"
+
+
+UNUSED_LAYER = """
+import keras
+
+
+@keras.saving.register_keras_serializable("spare")
+class Spare(keras.layers.Layer):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.spare = keras.layers.BatchNormalization()
+
+    def call(self, x):
+        return x
+
+
+def build(input_shape, output_shape):
+    x = inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(Spare()(x))
+    return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(x))
+
+
+reshaping_type = "none"
+task_types = ("classification",)
+"""
+
+
+def test_a_layer_may_have_a_normalisation_that_it_never_calls(study):
+    study.backend = "tensorflow"
+    study.file("spare.py", UNUSED_LAYER)
+
+    study.train({"architecture": "spare.build"}, num_epochs=1)
+
+    assert study.trained()

@@ -1,10 +1,10 @@
-"""What a backend compiles, which shapes it wants for that, and where it computes."""
+"""Whether the backend of Keras compiles a function for each batch size, and whether it computes on a GPU."""
 
 import keras
 
 
 def wants_constant_shapes() -> bool:
-    """Return whether the backend compiles a function anew for a batch of another size."""
+    """Return whether the backend compiles a function again for each batch size, so that all batches should have one size."""
     return keras.backend.backend() == "jax" or (keras.backend.backend() == "tensorflow" and _jit_compile() == "auto")
 
 

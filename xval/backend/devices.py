@@ -1,7 +1,7 @@
 """Find the GPUs of a machine, and bind a process to one before its backend is imported.
 
-The GPU argument of a command becomes slots. A slot is a device with a number of threads, and has the environment variables that
-bind a process to it.
+The GPU argument of a command becomes slots. A slot is a device and a number of CPU threads for one job at a time; `environment`
+gives the variables that bind a process to it.
 """
 
 import csv
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import ClassVar
 
 from preprocessing.parallel import count_cores
@@ -31,7 +32,7 @@ from xval.base.keras_backends import BACKENDS, default_backend, installed_backen
 
 _GIB_PER_WORKER = 3.0
 CONTEXT_MB = 800
-"""What a process takes of a GPU before its backend allocates anything: the CUDA context, kernels of cuDNN and cuBLAS (MB)."""
+"""GPU memory that a process uses before its backend allocates anything: the CUDA context, kernels of cuDNN and cuBLAS (MB)."""
 _LEAST_MEMORY_MB = 512
 _MARGIN_WHERE_UNKNOWN = 0.9
 # Read by: OpenMP (torch, scikit-learn, pyarrow); MKL; OpenBLAS; BLIS; Accelerate; numexpr; numba; pyarrow's reading.
@@ -44,12 +45,12 @@ _OPTIONAL_FOR_KERAS = ("matplotlib", "sklearn", "jax")  # for plots, scikit-lear
 
 @dataclass(frozen=True)
 class Slot:
-    """A place where one job at a time runs.
+    """A device on which one job at a time runs.
 
     Attributes:
         device: ``cpu``, or the number of a GPU.
         threads: CPU threads of a job.
-        memory_share: How much of the GPU's memory its process may take, what the driver takes for it included (0 to 1).
+        memory_share: Share of the GPU's memory that the process may use, including what the driver allocates for it (0 to 1).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -64,8 +65,9 @@ class Gpu:
     """An NVIDIA GPU.
 
     Attributes:
-        name: What its maker calls it.
-        memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not say.
+        name: Model name, as the driver reports it.
+        memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not report it.
+        driver: Version of the driver.
     """
 
     name: str
@@ -80,7 +82,8 @@ class Gpu:
 def find_gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs that this process may use, in the order of their numbers.
 
-    CUDA_VISIBLE_DEVICES is respected: its entries are numbered from 0, as every backend does.
+    If CUDA_VISIBLE_DEVICES is set, only the GPUs that it lists count, and they are numbered from 0 in its order, as in every
+    backend. As in CUDA, an entry that is no GPU of this machine ends the list.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
@@ -90,27 +93,34 @@ def find_gpus() -> tuple[Gpu, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     gpus = {}
-    for index, uuid, memory_mb, driver, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
+    for row in csv.reader(listed.splitlines(), skipinitialspace=True):
+        if len(row) < 5:
+            continue  # a note, such as "No devices were found"
+        index, uuid, memory_mb, driver, *name = row
         gpus[index] = gpus[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = [key for key in gpus if key.isdigit()] if visible is None else visible.split(",")
-    return tuple(gpus[key.strip()] for key in chosen if key.strip() in gpus)
+    return tuple(gpus[key] for key in takewhile(gpus.__contains__, map(str.strip, chosen)))
 
 
 def make_slots(
     gpu: str, *, workers: int, threads: int, workers_per_gpu: int = 1, n_jobs: int | None = None
 ) -> tuple[list[Slot], str]:
-    """Return the slots of a run, and what there is to say about where it runs.
+    """Return the slots of a run, and a message that names the devices on which it runs.
 
     Args:
-        gpu: ``cpu``, a GPU number, or several with commas.
+        gpu: ``cpu``, a GPU number, or several GPU numbers separated by commas.
         workers: Worker processes on the CPU; 0: as many as the cores and the memory allow.
         threads: CPU threads of a job.
-        workers_per_gpu: How many share a GPU; it has no effect on the CPU.
-        n_jobs: What there is to run, at least one; more workers than that are not started. None: not known.
+        workers_per_gpu: Number of workers that share a GPU; it has no effect on the CPU.
+        n_jobs: Number of jobs to run, at least 1; there are at most as many slots. None: not known.
 
     Returns:
-        One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
+        One slot per worker, and the message; a second line of it warns if all workers together use more threads than there are
+        cores.
+
+    Raises:
+        SettingsError: The machine has GPUs, but not the one named; or its memory is too small for ``workers_per_gpu`` workers.
     """
     gpus = () if gpu == "cpu" else find_gpus()
     if gpus:
@@ -149,7 +159,7 @@ def _gpu_slots(
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker needs "
                 f"{CONTEXT_MB} MB of it at the start; expected 1 to {max(1, most)}."
             )
-    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle next to one that is shared.
+    # One worker on every GPU before a second one on any: with fewer jobs than slots, no GPU is idle next to one that is shared.
     sharing = Counter((numbers * workers_per_gpu)[:n_jobs])
     slots = [Slot(str(number), threads, 1 / sharing[number]) for number in (numbers * workers_per_gpu)[:n_jobs]]
     where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in sharing)
@@ -157,7 +167,7 @@ def _gpu_slots(
 
 
 def _describe_sharing(sharing: Mapping[int, int]) -> str:
-    """Return how many workers begin on each GPU; more begin later on one whose memory others use now."""
+    """Return how many workers start on each GPU; on a GPU whose memory other processes use now, the rest start later."""
     most = max(sharing.values())
     if most == 1:
         return "."
@@ -175,14 +185,24 @@ def _describe_sharing(sharing: Mapping[int, int]) -> str:
 
 
 def read_device(text: str) -> str:
-    """Return the device that an argument names: ``cpu``, or the number of a GPU."""
+    """Return the device that a command's argument names: ``cpu``, or the number of a GPU as text.
+
+    Raises:
+        SettingsError: It is neither.
+    """
     if text != "cpu" and not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"--gpu: received '{text}'; expected the number of a GPU, or cpu.")
     return text
 
 
 def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapping[str, str]:
-    """Return the variables that bind a process to a slot, and XLA to repeatable operations; set them before an import."""
+    """Return the environment variables that bind a process to a slot; set them before the backend is imported.
+
+    Args:
+        slot: The device and the number of threads.
+        backend: tensorflow, torch or jax.
+        deterministic: Whether XLA uses only operations on a GPU that give the same result each time.
+    """
     threads = str(slot.threads)
     values = {
         "KERAS_BACKEND": backend,
@@ -190,12 +210,12 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        # glibc gives freed tensors back to the system and asks for them again: on the CPU a third of the time goes into that.
+        # By default glibc returns freed tensors to the system and requests the memory again: a third of the time on the CPU.
         "MALLOC_TRIM_THRESHOLD_": str(2**32),
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TOP_PAD_": str(2**28),
         **dict.fromkeys(_THREAD_VARIABLES, threads),
-        # Threads of OpenMP that wait for each other would keep cores busy that other jobs compute on.
+        # By default, waiting OpenMP threads keep cores busy on which other jobs compute.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     if backend == "jax":
@@ -205,7 +225,7 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
         cpu_flags = (
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
         )
-        # Without PJRT_NPROC, JAX computes parts of a program that do not need each other on as many threads as there are cores.
+        # Without PJRT_NPROC, JAX computes independent parts of a program on as many threads as there are cores.
         jax = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": _with_those_of_the_user(cpu_flags), "PJRT_NPROC": threads}
         return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -216,27 +236,27 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
 
 
 def _with_those_of_the_user(flags: str) -> str:
-    """Return flags of XLA, and behind them those of the environment that have other names."""
+    """Return XLA flags, followed by the flags of the user's XLA_FLAGS that have other names."""
     names = {flag.partition("=")[0] for flag in flags.split()}
     users = os.environ.get("XLA_FLAGS", "").split()
     return " ".join([*flags.split(), *(flag for flag in users if flag.partition("=")[0] not in names)])
 
 
 def onednn() -> dict[str, str]:
-    """Return the variable that lets TensorFlow compute with oneDNN on any processor, unless the user has set it.
+    """Return the environment variable that lets TensorFlow use oneDNN on any processor, with the user's value if it is set.
 
-    By itself it does so only on processors with AVX512-VNNI or better; benchmarks/networks.py measures what it brings.
+    TensorFlow's default is to use it only on processors with AVX512-VNNI or better; benchmarks/networks.py measures the gain.
     """
     return {"TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 
 
 def loaded_backend() -> str | None:
-    """Return the backend of the Keras that this process has loaded; None: it has loaded none."""
+    """Return the backend of Keras in this process; None: Keras is not loaded."""
     return str(importlib.import_module("keras").backend.backend()) if "keras" in sys.modules else None
 
 
 def bind(slot: Slot, backend: str, *, deterministic: bool = True) -> str:
-    """Bind this process to a slot and a backend, unless Keras is loaded; return the backend that it is bound to."""
+    """Bind this process to a slot and a backend, unless Keras is loaded; return the backend of the process."""
     if loaded := loaded_backend():
         return loaded
     os.environ.update(environment(slot, backend, deterministic=deterministic))
@@ -244,7 +264,7 @@ def bind(slot: Slot, backend: str, *, deterministic: bool = True) -> str:
 
 
 def _memory_limits(slot: Slot) -> dict[str, str]:
-    """Return the variables that hold a process to its share of a GPU's memory, what the driver takes for it left out."""
+    """Return the variables that limit the backend to the slot's share of a GPU's memory, less what the driver allocates."""
     gpus = find_gpus()
     number = int(slot.device)
     memory_mb = gpus[number].memory_mb if number < len(gpus) else 0
@@ -253,16 +273,19 @@ def _memory_limits(slot: Slot) -> dict[str, str]:
     else:
         limit_mb = max(_LEAST_MEMORY_MB, int(slot.memory_share * memory_mb) - CONTEXT_MB)
         share, known = limit_mb / memory_mb, {MEMORY_MB: str(limit_mb)}
-    # JAX takes the older of its two names everywhere, and refuses both at once.
+    # All versions of JAX read the older of its two names; setting both is an error.
     jax = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.4f}", "XLA_CLIENT_MEM_FRACTION": ""}
     return {MEMORY_SHARE: f"{share:.4f}", **known, **jax}
 
 
 def load_keras() -> None:
-    """Import Keras and its backend in half the time, and without the lines that TensorFlow's libraries write in any case.
+    """Import Keras and its backend in half the time, without the log lines of TensorFlow's libraries.
 
-    Keras and TensorFlow import a few packages, where they are installed, for parts of theirs that xval does not use. They are
-    hidden meanwhile, and can be imported afterwards; `keras.visualization` and `keras.wrappers` stay without them.
+    Keras and TensorFlow import some optional packages for features that xval does not use. These packages are hidden during the
+    import and can be imported afterwards, but `keras.visualization` and `keras.wrappers` lack them in this process.
+
+    Raises:
+        SettingsError: The backend, the one of KERAS_BACKEND or else the default one, is not installed or cannot be imported.
     """
     if "keras" in sys.modules:
         return
@@ -289,17 +312,17 @@ def load_keras() -> None:
 
 @contextmanager
 def _nothing_unneeded() -> Iterator[None]:
-    """Hide packages that Keras can do without, and do not look for garbage: an import leaves none."""
+    """Hide optional packages of Keras within this block, and switch the garbage collector off: an import leaves no garbage."""
     backend = os.environ.get("KERAS_BACKEND")
     with hidden(name for name in _OPTIONAL_FOR_KERAS if name != backend), without_collector():
         try:
             yield
         finally:
-            gc.freeze()  # what was loaded stays; looking through it for garbage takes 0.2 s each time
+            gc.freeze()  # what was loaded stays; searching it for garbage would take 0.2 s each time
 
 
 def default_workers(threads: int) -> int:
-    """Return how many CPU workers of so many threads the cores and the memory of this machine allow, at least one."""
+    """Return how many CPU workers with ``threads`` threads each the cores and the memory of this machine allow, at least 1."""
     cores = count_cores()
     by_memory = cores
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

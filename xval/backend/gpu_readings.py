@@ -1,8 +1,8 @@
 """Read the utilisation and memory of GPUs from the driver while jobs run.
 
-Readings are made every few seconds and written to files, which the workers' processes read: the mean over a job for its record,
-and the latest one for its progress, both next to the time that training has waited for data. They come from NVML if the package
-nvidia-ml-py is installed, else from nvidia-smi; without both there are none.
+A thread takes readings every few seconds and writes them to files that the worker processes read: the record of a job has the
+mean over the job, its progress the latest reading, and both have the share of the training time that was spent waiting for
+data. Readings come from NVML if the package nvidia-ml-py is installed, otherwise from nvidia-smi; without both there are none.
 """
 
 import json
@@ -25,16 +25,17 @@ _FOLDER = "XVAL_GPU_READINGS"
 _DATA_SHARE: list[float | None] = [None]
 _SECONDS_BETWEEN = 2.0
 _SECONDS_OF_QUERY = 20
-_SPARE_SHARE = 0.25  # of a worker's memory that may be missing before there is no room for it
+_SPARE_SHARE = 0.25  # of a worker's memory that may be missing and the worker still counts as fitting
 
 
 @dataclass(frozen=True)
 class GpuReading:
-    """What a GPU does now.
+    """Utilisation and memory of a GPU at one moment.
 
     Attributes:
-        utilisation: Share of the last moments in which some kernel ran (percent).
+        utilisation: Share of the driver's last sampling period in which a kernel ran (percent).
         used_mb: Memory in use by all processes (MB of 2**20 bytes).
+        memory_mb: All memory of the GPU (MB of 2**20 bytes).
     """
 
     utilisation: float
@@ -44,11 +45,12 @@ class GpuReading:
 
 @dataclass(frozen=True)
 class Readings:
-    """All readings of a GPU since a run began.
+    """Summary of all readings of a GPU since a run began.
 
     Attributes:
-        n: How many there are.
-        sum_of_utilisation: Over all (percent).
+        last: The latest reading.
+        n: Number of readings.
+        sum_of_utilisation: Sum of the utilisation over all readings (percent).
     """
 
     last: GpuReading
@@ -57,22 +59,22 @@ class Readings:
 
 
 def read_gpu(device: str) -> GpuReading | None:
-    """Return what a GPU, one of those that this process sees, does now, or None where the driver does not say."""
-    with suppress(Exception):  # whatever NVML or nvidia-smi cannot do: nothing depends on it
+    """Return a reading of a GPU, given by its number among the GPUs that this process may use; None: the driver gives none."""
+    with suppress(Exception):  # no failure of NVML or nvidia-smi may stop a run
         return _read(_identity(device))
     return None
 
 
 def count_room(reading: GpuReading, worker_mb: float) -> int:
-    """Return how many workers, each of which takes ``worker_mb`` (MB), find room in what is free of a GPU."""
+    """Return how many workers that use ``worker_mb`` each (MB of 2**20 bytes) fit into the free memory of a GPU."""
     return int((reading.memory_mb - reading.used_mb) / worker_mb + _SPARE_SHARE)
 
 
 @contextmanager
 def watched_gpus(devices: Sequence[str]) -> Iterator[None]:
-    """Read GPUs every few seconds within this block, for the processes that are started meanwhile and for this one.
+    """Take readings of GPUs every few seconds within this block, for this process and those that it starts meanwhile.
 
-    The cpu is skipped, as is what another block watches already.
+    The device ``cpu`` is skipped. Nothing is done within another such block, whose readings are used.
     """
     gpus = [device for device in dict.fromkeys(devices) if device != "cpu"]
     if not gpus or _FOLDER in os.environ:
@@ -93,7 +95,7 @@ def watched_gpus(devices: Sequence[str]) -> Iterator[None]:
 
 
 def readings(device: str) -> Readings | None:
-    """Return the readings of a GPU that this process or the one that started it watches, or None where none does."""
+    """Return the readings of a GPU from a block of `watched_gpus` in this process or its parent; None: there are none."""
     folder = os.environ.get(_FOLDER)
     if folder is None or device == "cpu":
         return None
@@ -105,12 +107,12 @@ def readings(device: str) -> Readings | None:
 
 
 def note_data_share(share: float | None) -> None:
-    """Take note of the share of its training that the present job has waited for data; None: it has not begun."""
+    """Store the share of its training time that the present job has spent waiting for data (0 to 1); None: not begun."""
     _DATA_SHARE[0] = share
 
 
 def describe_now(device: str) -> dict[str, float]:
-    """Return ``utilisation`` (percent) and ``used_mb`` of a GPU now, and ``data_share``; each where it is known."""
+    """Return the latest ``utilisation`` (percent), ``used_mb`` and ``data_share`` (0 to 1) of a GPU, as far as known."""
     if device == "cpu":
         return {}
     watched = readings(device)
@@ -119,7 +121,7 @@ def describe_now(device: str) -> dict[str, float]:
 
 
 def describe_since(device: str, begin: Readings | None) -> dict[str, float]:
-    """Return what the record of a job says of its GPU, as `describe_now`, with the mean utilisation since some readings."""
+    """Return the entries of `describe_now` for the record of a job, with the mean utilisation since the readings ``begin``."""
     watched = readings(device)
     if watched is None:
         return _data_share()
@@ -134,7 +136,7 @@ def _data_share() -> dict[str, float]:
 
 
 def _identity(device: str) -> str:
-    """Return what NVML and nvidia-smi call a GPU: its number on this machine, or its UUID."""
+    """Return how NVML and nvidia-smi identify a GPU: by its number on this machine, or by its UUID."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return device
@@ -182,7 +184,7 @@ def _nvml() -> Any:
     try:
         nvml = import_module("pynvml")
         nvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - ImportError, and whatever NVML has to say
+    except Exception:  # noqa: BLE001 - ImportError, and any error of NVML
         return None
     return nvml
 

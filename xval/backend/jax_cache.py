@@ -12,10 +12,11 @@ _CACHE_BYTES = 500 * 2**20
 
 
 def jax_cache() -> Mapping[str, str]:
-    """Return the variables that let JAX keep what it has compiled, for later processes; it computes the same, bit by bit.
+    """Return the environment variables that let JAX cache compiled programs for later processes; results stay the same.
 
-    It goes into ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache`` by default), apart for each kind of processor, because compiled code
-    would end on another one. Where the user has chosen a folder, or it cannot be written, nothing is set.
+    The cache is in ``$XDG_CACHE_HOME/xval/jax`` (``~/.cache/xval/jax`` by default), in a separate folder for each kind of
+    processor, because code compiled for one may crash on another. The result is empty if the user has chosen a folder
+    (JAX_COMPILATION_CACHE_DIR), or if the folder cannot be written.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return {}

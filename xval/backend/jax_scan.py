@@ -1,6 +1,6 @@
 """`ScannedSteps`: epochs on JAX as one program that scans over all steps, with examples and model state on the device.
 
-See on_device.py.
+It is what `xval.backend.on_device` uses on JAX. Source: https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from xval.backend.held_examples import HeldExamples
 
 
 class ScannedSteps:
-    """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples; a `DeviceSteps`."""
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
@@ -25,7 +25,7 @@ class ScannedSteps:
         self._predict = jax.jit(self._map)
 
     def train_epoch(self, state: Any, iterator: Iterator[tuple[Any, ...]]) -> tuple[dict[str, Any], Any]:
-        """Train an epoch; as `keras.Model.train_function` on JAX."""
+        """Train an epoch, called in place of `keras.Model.train_function` on JAX; return its logs and the new state."""
         return self._train(state, self.held.array, jax.tree.map(self._in_batches, next(iterator)))  # type: ignore[no-any-return]
 
     def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -46,17 +46,17 @@ class ScannedSteps:
         def step(before: Any, batch: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
             given, *labels = batch
             logs, after = self._model.train_step(before, (self.held.examples(given, array), *labels))
-            # Keras leaves some values without a fixed dtype, which a loop must not change.
+            # Some values of Keras change their dtype in a step, which a scan does not allow.
             return jax.tree.map(lambda new, old: new.astype(old.dtype), _lists(after), before), logs
 
         after, logs = jax.lax.scan(step, _lists(state), epoch)
         return jax.tree.map(lambda values: values[-1], logs), tuple(after)
 
     def _map(self, variables: list[list[Any]], array: Any, batches: Any) -> Any:
-        def answer(places: Any) -> Any:
+        def predict(places: Any) -> Any:
             return self._model.stateless_call(*variables, self.held.examples((places,), array), training=False)[0]
 
-        return jax.lax.map(answer, batches)
+        return jax.lax.map(predict, batches)
 
 
 def _lists(state: Any) -> list[list[Any]]:

@@ -1,7 +1,8 @@
-"""The private parts of Keras and TensorFlow that xval uses; each docstring says which public way is missing.
+"""The private parts of Keras and TensorFlow that xval uses; each docstring says why no public function will do.
 
-Any version of Keras or TensorFlow may change these parts: tests/xval/backend/test_keras_internals.py uses each of them
-(test_torch_graphs.py those of torch) and says what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
+Any new version of Keras or TensorFlow may change these parts. tests/xval/backend/test_keras_internals.py uses each of them
+(test_torch_graphs.py those for torch) and says what to check. The private parts of optimizers are in
+`xval.backend.keras_optimizers`.
 """
 
 import re
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     import keras
 
 TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
-"""The versions for which all of this has been looked at; constraints.txt installs them."""
+"""The versions with which all of these parts have been checked; constraints.txt installs them."""
 
 
 def describe_untried(backend: str) -> str | None:
-    """Return a line where Keras, or TensorFlow as the backend, is newer than what these parts have been looked at with."""
+    """Return a warning if Keras, or TensorFlow as the backend, is newer than the version that was checked; None: it is not."""
     newer = []
     for package, tried in TRIED_WITH.items():
         if package not in ("keras", backend):
@@ -46,22 +47,22 @@ _WITHIN: list[str] = []
 def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
     """Return a model, its layers and the layers within these, each once.
 
-    `keras.Model.layers` leaves out the layers within layers, and a layer has no public list of them.
+    `keras.Model.layers` lacks the layers within layers, and a layer has no public list of them.
     """
     layers: list[keras.layers.Layer] = model._flatten_layers()
     return layers
 
 
 def wrapped_arguments(made: Any) -> dict[str, Any]:
-    """Return the options that a loss or metric hands to the function that it wraps.
+    """Return the options that a loss or metric passes to the function that it wraps.
 
-    The `get_config` of `keras.losses.Huber` and of others leaves some of them out.
+    The `get_config` of `keras.losses.Huber` and of others lacks some of them.
     """
     return dict(getattr(made, "_fn_kwargs", {}))
 
 
 def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
-    """Return the shapes of the inputs and of the outputs of each call of a layer or operation in a model, the batch in front.
+    """Return the input shapes and the output shapes of each call of a layer or operation in a model, with the batch axis.
 
     `keras.Operation.output` is public, but gives only the first call, and raises where there is none.
     """
@@ -72,27 +73,27 @@ def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]
 
 
 def last_call(network: "keras.Model") -> tuple["keras.Operation", list["keras.KerasTensor"]]:
-    """Return the operation that gives the first output of a functional model, and the tensors that it reads there.
+    """Return the operation that computes the first output of a functional model, and the tensors that this call of it reads.
 
-    `output` and `input` of a model are public, but where it is a part of another one they are of its own graph.
+    `keras.Operation.input` is public, but gives the tensors of the first call of an operation, which may be another one.
     """
     operation, number, _ = network.outputs[0]._keras_history
     return operation, operation._inbound_nodes[number].input_tensors
 
 
 def calls_in(network: "keras.Model") -> list[tuple["keras.Operation", list["keras.KerasTensor"], list["keras.KerasTensor"]]]:
-    """Return each call of a layer or operation in a functional model, in the order of computing, with what it reads and gives.
+    """Return (operation, inputs, outputs) of each call of a layer or operation in a functional model, in order of execution.
 
-    `keras.Operation.input` and `output` are public, but of the first call anywhere, which may be in another model.
+    `keras.Operation.input` and `output` are public, but give the tensors of the first call, which may be in another model.
     """
     nodes = [node for depth in sorted(network._nodes_by_depth, reverse=True) for node in network._nodes_by_depth[depth]]
     return [(node.operation, node.input_tensors, node.output_tensors) for node in nodes if not node.is_input]
 
 
 def operations_behind(output: "keras.KerasTensor") -> list["keras.Operation"]:
-    """Return the layers and operations that an output is computed by, each once, those that read the input first.
+    """Return the layers and operations that compute an output, each once, starting with those that read the input.
 
-    There is no public way to them but a model, which refuses two of one name.
+    The only public way is to make a model of them, which raises an error if two have the same name.
     """
     behind: dict[int, keras.Operation] = {}
     waiting = [output]
@@ -105,10 +106,10 @@ def operations_behind(output: "keras.KerasTensor") -> list["keras.Operation"]:
 
 @contextmanager
 def shapes_alone() -> Iterator[None]:
-    """Let variables that are made within this block have a shape and never take memory.
+    """Create variables within this block that have a shape but never use memory.
 
-    `keras.StatelessScope(initialize_variables=False)` is public, but keeps a list of these variables, for which the next scope
-    of this kind, in a training say, takes the memory after all. There is no public way to empty the list.
+    `keras.StatelessScope(initialize_variables=False)` is public, but keeps a list of these variables, and the next scope of
+    this kind, such as in a training, allocates them after all. There is no public way to empty the list.
     """
     import keras
     from keras.src.backend.common import global_state
@@ -123,17 +124,20 @@ def shapes_alone() -> Iterator[None]:
 
 
 def onednn_is_on() -> bool:
-    """Return whether TensorFlow computes with oneDNN here: there is no public way, and the variable does not show it."""
+    """Return whether TensorFlow computes with oneDNN in this process.
+
+    There is no public function for it, and the variable TF_ENABLE_ONEDNN_OPTS does not show it.
+    """
     from tensorflow.python.util import _pywrap_util_port
 
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
 def leave_tensorflow_alone() -> None:
-    """Keep Keras on JAX or torch from loading TensorFlow, unless it is loaded.
+    """Prevent Keras on JAX or torch from loading TensorFlow, unless it is loaded already.
 
-    Keras loads it, where it is installed, to seed it too, and to see whether a value that it saves is one of TensorFlow's: 2 s
-    of processor time and 450 MB in each process. There is no public way to tell Keras that none is.
+    If TensorFlow is installed, Keras loads it to set its seed, and to test whether a value to be saved belongs to it. That
+    takes 2 s of processor time and 450 MB in each process, and there is no public way to switch it off.
     """
     import keras
     from keras.src.utils.module_utils import tensorflow
@@ -143,15 +147,17 @@ def leave_tensorflow_alone() -> None:
 
 
 def in_shapes_alone() -> bool:
-    """Return whether this is within a block of `shapes_alone`, for layers whose weights are not made by Keras."""
+    """Return whether the caller is within a block of `shapes_alone`, for layers whose weights are not made by Keras."""
     return bool(_WITHIN)
 
 
 def torch_generators_by(make: Callable[[Any], Any]) -> AbstractContextManager[None]:
-    """Have `keras.random` on torch draw from other generators within this block.
+    """Make `keras.random` on torch draw from other generators within this block.
 
-    Keras makes a generator for each draw, with a seed that it fetches from the device; there is no public way to give it one.
-    `make` returns a `torch.Generator` for what is given as ``seed``.
+    Keras makes a generator for each draw, with a seed that it fetches from the device; there is no public way to pass one.
+
+    Args:
+        make: Returns the `torch.Generator` for the ``seed`` of a draw: an int, a `keras.random.SeedGenerator` or None.
     """
     from keras.src.backend.torch import random
 
@@ -169,12 +175,13 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def forget_traced_gradients() -> None:
-    """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
+    """Make TensorFlow forget the functions that it has traced for models of earlier jobs.
 
-    A part of TensorFlow that has its own gradient (some of its losses and layers have) registers it anew in every function
-    that is traced, and never takes it back; the gradient holds the whole graph, about 9 MB for each fit of a small network. A
-    function that has been traced with its gradient, as a training step is, continues working. There is no public way; where
-    TensorFlow keeps its gradients elsewhere, nothing happens, and max_worker_memory_mb bounds the memory of a worker.
+    An operation of TensorFlow with a custom gradient, as in some of its losses and layers, registers the gradient again in
+    every traced function and never removes it. The gradient holds the whole graph, about 9 MB for each fit of a small network.
+    A function that was traced with its gradient, such as a training step, continues to work. There is no public way. In a
+    version of TensorFlow that stores gradients elsewhere nothing happens, and max_worker_memory_mb limits the memory of a
+    worker.
     """
     ops = sys.modules.get("tensorflow.python.framework.ops")
     registered: Any = getattr(getattr(ops, "gradient_registry", None), "_registry", None)
@@ -184,25 +191,26 @@ def forget_traced_gradients() -> None:
 
 
 def kernels_kept(*, kept: bool = True) -> AbstractContextManager[None]:
-    """Within this block, prevent Keras from emptying TensorFlow's cache of functions that are ready to run; False: let it.
+    """Prevent Keras from emptying TensorFlow's cache of optimised functions within this block; ``kept=False`` allows it.
 
-    `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
-    half a second for a fold of a small network. There is no public way to set only a seed.
+    `keras.utils.set_random_seed` and `keras.backend.clear_session` empty the cache, after which each function is optimised
+    again when it next runs: half a second for a fold of a small network. There is no public way to set only a seed.
     """
     context: Any = sys.modules.get("tensorflow.python.eager.context")
     return _replaced(context.pywrap_tfe, "TFE_ContextClearCaches", lambda _: None) if kept and context else nullcontext()
 
 
 def drop_kernels() -> None:
-    """Empty TensorFlow's cache of functions; `keras.backend.clear_session` is public, but forgets the names of layers too."""
+    """Empty TensorFlow's cache of functions; the public `keras.backend.clear_session` resets the names of layers too."""
     if context := sys.modules.get("tensorflow.python.eager.context"):
         context.context().clear_kernel_cache()
 
 
 def has_drawn_seeds(seed: int) -> bool:
-    """Return whether TensorFlow, as the backend, has drawn seeds since `keras.utils.set_random_seed(seed)`, or for a function.
+    """Return whether TensorFlow, as the backend, has drawn its own seeds since `keras.utils.set_random_seed(seed)`.
 
-    A function would go on with the numbers and the seed of the fold for which it was traced. The public `get_seed` draws one.
+    If so, a traced function must not be used again: it would continue the random numbers of the fold for which it was traced.
+    The public `tf.compat.v1.get_seed` cannot tell, because it draws a seed itself.
     """
     import keras
 
@@ -215,9 +223,9 @@ def has_drawn_seeds(seed: int) -> bool:
 
 
 def global_seed_state() -> NDArray[Any] | None:
-    """Return the state of the seeds that Keras draws for whatever names none, (2,); None: nothing has drawn any.
+    """Return the state of Keras's global seed generator, (2,), used by whatever has no seed; None: nothing has used it.
 
-    There is no public way to it, and asking for it with `keras.random` would draw.
+    There is no public way to read it, and a draw with `keras.random` would change it.
     """
     import keras
     from keras.src.backend.common import global_state
@@ -228,10 +236,10 @@ def global_seed_state() -> NDArray[Any] | None:
 
 
 def set_global_seed_state(state: NDArray[Any] | None) -> None:
-    """Set the state that `global_seed_state` gave; None: as `keras.utils.set_random_seed` has left it.
+    """Set the state of Keras's global seed generator, as `global_seed_state` has returned it; None: leave it as it is.
 
     Raises:
-        ValueError: It has another shape.
+        ValueError: The state does not have the shape (2,).
     """
     from keras.src.random.seed_generator import global_seed_generator
 

@@ -1,6 +1,6 @@
-"""The private parts of Keras's optimizers that xval uses; each docstring says which public way is missing.
+"""The private parts of Keras's optimizers that xval uses; each docstring says why no public function will do.
 
-They let the learning rate follow the batches, scale updates, and give access to variables.
+They change the learning rate from batch to batch, scale the updates of single variables, and give access to all variables.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from typing import Any
 import keras
 from keras import ops
 
-_Optimizer: Any = object  # what the classes below are mixed into
+_Optimizer: Any = object  # stands for keras.optimizers.Optimizer, into whose subclasses the mixins below are mixed
 
 
 def weight_averages(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Return the moving averages that an optimizer with `use_ema` keeps, in the order of the weights that it was built with.
 
-    They are among `Optimizer.variables`, which does not tell one kind from another. In mixed_float16 they belong to the
-    optimizer within.
+    They are among `Optimizer.variables`, which does not distinguish them from others. In mixed_float16 they belong to the inner
+    optimizer.
     """
     averages: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
     return averages
@@ -26,8 +26,7 @@ def weight_averages(optimizer: keras.optimizers.Optimizer) -> list[keras.Variabl
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Return all variables of a built optimizer.
 
-    `Optimizer.variables` lacks those that an optimizer within another one makes without `add_variable`: nadam's in
-    mixed_float16.
+    `Optimizer.variables` lacks those that an inner optimizer makes without `add_variable`, such as nadam in mixed_float16.
     """
     known: list[keras.Variable] = list(optimizer.variables)
     ids = {id(value) for value in known}
@@ -36,17 +35,17 @@ def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Var
 
 
 def has_settable_rate(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Return whether a learning rate can be set, which it cannot where an object or a function of Keras's gives it.
+    """Return whether the learning rate can be set; it cannot if it comes from a `LearningRateSchedule` or a function.
 
-    `Optimizer.learning_rate` is public, but gives the number of the moment in both cases.
+    `Optimizer.learning_rate` is public, but gives the present number in both cases.
     """
     return isinstance(getattr(optimizer, "inner_optimizer", optimizer)._learning_rate, keras.Variable)
 
 
 def mix_in(mixin: Any, optimizer: Any) -> None:
-    """Have an optimizer, not built yet, do what `ScaledUpdates` or `RateByBatch` does besides.
+    """Add `ScaledUpdates` or `RateByBatch` to the class of an optimizer that is not built yet.
 
-    What a subclass made anew would lose, torch's own update of many variables at once, the optimizer keeps.
+    The object itself is changed: an optimizer of a new subclass would lose torch's update of many variables at once.
     """
     optimizer.__class__ = _mixed(mixin, optimizer.__class__)
 
@@ -57,24 +56,24 @@ def _mixed(mixin: Any, optimizer_class: Any) -> Any:
 
 
 class RateByBatch(_Optimizer):  # type: ignore[misc]
-    """A mixin of optimizers: the learning rate follows a straight line over the batches.
+    """A mixin for optimizers whose learning rate changes linearly from batch to batch.
 
-    A `LearningRateSchedule` of Keras has its numbers in what is compiled, and the folds of one compiled model may differ in
-    their batches. Keras has no public place for a learning rate of variables.
+    A `LearningRateSchedule` of Keras has its numbers compiled in, but folds that share one compiled model may differ in their
+    number of batches. Keras has no public way to compute the learning rate from variables.
     """
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Make the variables, those of the line among them."""
+        """Create the variables of the optimizer, and those of the line: its slope and its first batch."""
         if not self.built:
             super().build(variables)
             self._slope = self.add_variable((), initializer="zeros", dtype="float32", name="rate_slope")
             self._first = self.add_variable((), initializer="zeros", dtype="int64", name="rate_first_batch")
 
     def follow_line(self, start: float, end: float, n_batches: int) -> None:
-        """Let the learning rate go from start, at the next batch, to end, which it has after ``n_batches``."""
+        """Change the learning rate linearly from ``start`` at the next batch to ``end`` after ``n_batches`` batches."""
         self._learning_rate.assign(start)
         self._slope.assign((end - start) / n_batches)
-        # Batches, not updates, of which several have one (gradient_accumulation_steps).
+        # Counted in batches, not in updates: with gradient_accumulation_steps, several batches make one update.
         self._first.assign(int(ops.convert_to_numpy(self._iterations)))  # not its buffer, which JAX gives away in a step
 
     def _get_current_learning_rate(self) -> Any:
@@ -85,19 +84,19 @@ class RateByBatch(_Optimizer):  # type: ignore[misc]
 
 
 class ScaledUpdates(_Optimizer):  # type: ignore[misc]
-    """A mixin of optimizers: each variable changes by a share of its update.
+    """A mixin for optimizers that applies only a share of the update to each variable.
 
-    The update is scaled, not the gradient, of whose scale Adam and others take no notice; the decay of weights counts as a part
-    of it. At a share of 0 the gradient counts as 0 too, so that neither the norm that is clipped nor any moment knows of it.
+    The update is scaled, including weight decay; scaling the gradient would not help, because Adam and others ignore its scale.
+    At a share of 0 the gradient is set to 0 too, so that it enters neither the clipped norm nor any moment.
 
-    Keras has no public place between the clipping of gradients and the moving average of weights.
+    Keras has no public hook between the clipping of gradients and the moving average of weights.
 
     Attributes:
         shares: Variable, float32 (n_variables,), once built: 0 keeps a variable exactly as it is, 1 leaves its update as it is.
     """
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Make the variables, the shares among them."""
+        """Create the variables of the optimizer, and the shares, which are 1 at first."""
         if not self.built:
             super().build(variables)
             self.shares = self.add_variable((len(variables),), initializer="ones", dtype="float32", name="shares")
@@ -112,7 +111,7 @@ class ScaledUpdates(_Optimizer):  # type: ignore[misc]
         super()._backend_apply_gradients([*map(ops.multiply, grads, learning)], trainable_variables)
 
     def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
-        """Nothing: `_backend_update_step` does it, to scale it with the rest."""
+        """Do nothing: `_backend_update_step` applies the decay, to scale it with the rest of the update."""
 
     def _backend_update_step(
         self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable], learning_rate: Any

@@ -1,4 +1,4 @@
-"""Limit what a process takes of its machine: the threads of the libraries that compute, and its share of a GPU's memory.
+"""Limit the resources of a process: the threads of the libraries that compute, and its share of a GPU's memory.
 
 devices.py sets the limits as environment variables. JAX and the OpenMP libraries read them only from the environment;
 TensorFlow and torch are set through their API before they compute.
@@ -9,17 +9,19 @@ import sys
 from contextlib import suppress
 
 MEMORY_SHARE = "XVAL_GPU_MEMORY_SHARE"
-"""Environment variable: the share of the GPU's memory that the backend may take (0 to 1); not set: all."""
+"""Environment variable: the share of the GPU's memory that the backend may use (0 to 1); not set: all of it."""
 MEMORY_MB = "XVAL_GPU_MEMORY_MB"
-"""Environment variable: the same in MB (2**20 bytes), where the size of the GPU is known."""
+"""Environment variable: the memory that the backend may use of a GPU of known size (MB of 2**20 bytes)."""
 
 
 def limit_threads(backend: str, threads: int) -> bool:
-    """Have the backend, and what reads files for it, compute with so many threads; JAX has its own from the environment.
+    """Set the number of CPU threads of the backend, and of pyarrow; JAX reads its number from the environment.
 
-    Return False where TensorFlow keeps other ones, because it has computed in this process: an object of Keras in a script may.
+    Returns:
+        False if TensorFlow keeps another number, because it has computed in this process already, as when a script makes an
+        object of Keras; else True.
     """
-    if "pyarrow" in sys.modules:  # one that is loaded later has its threads from the environment
+    if "pyarrow" in sys.modules:  # if it is loaded later, it reads its number from the environment
         import pyarrow
 
         pyarrow.set_cpu_count(threads)
@@ -38,13 +40,13 @@ def limit_threads(backend: str, threads: int) -> bool:
 
         torch.set_num_threads(threads)
         if torch.get_num_interop_threads() != 1:
-            with suppress(RuntimeError):  # somebody has used them in this process; no job does
+            with suppress(RuntimeError):  # they are fixed once used in this process, and no job uses them
                 torch.set_num_interop_threads(1)
     return True
 
 
 def limit_gpu_memory(backend: str) -> None:
-    """Have the backend keep to its share of the GPU's memory, if it has one; JAX has its own from the environment."""
+    """Limit the backend to its share of the GPU's memory, if it has one; JAX reads its share from the environment."""
     share, memory_mb = os.environ.get(MEMORY_SHARE), os.environ.get(MEMORY_MB)
     if share is None:
         return

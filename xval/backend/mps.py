@@ -1,9 +1,9 @@
 """CUDA's Multi-Process Service (MPS): kernels of several processes run on a GPU at the same time instead of in turn.
 
-Each run starts its own service for the workers started meanwhile. It comes with the driver, needs no rights, changes no setting
-of the GPU, and ends with the run, however that ends.
+Each run starts its own service, for the workers that it starts meanwhile. The service comes with the driver, needs no root
+rights, changes no setting of the GPU, and ends with the run, even if the run is killed.
 
-https://docs.nvidia.com/deploy/mps
+Source: https://docs.nvidia.com/deploy/mps
 """
 
 import os
@@ -18,17 +18,18 @@ from xval.backend.devices import Slot
 _CONTROL = "nvidia-cuda-mps-control"
 _FOLDER = "CUDA_MPS_PIPE_DIRECTORY"
 _SECONDS_TO_END = 20
-# The service is a daemon. The shell next to it lives until its input ends, which it does when the run is killed, too.
+# The service is a daemon. This shell waits until its input ends, which also happens if the run is killed, and then stops it.
 _UNTIL_INPUT_ENDS = f'{_CONTROL} -d || exit; echo started; cat > /dev/null; echo quit | {_CONTROL}; rm -rf "${_FOLDER}"'
 
 
 @contextmanager
 def shared_time(slots: Sequence[Slot]) -> Iterator[bool]:
-    """Have processes that are started within this block compute on a shared GPU at the same time, if several share one.
+    """Let processes that are started within this block compute on a shared GPU at the same time, if several share one.
+
+    If the environment names a service already (CUDA_MPS_PIPE_DIRECTORY), that one is used.
 
     Yields:
-        Whether they do; not where no GPU is shared, where the service is not installed or does not start. Where the environment
-        names a service already, that one is used.
+        Whether there is a service; False if no GPU is shared, or if the service is not installed or does not start.
     """
     is_named = _FOLDER in os.environ
     if is_named or all(slot.memory_share == 1 for slot in slots) or shutil.which(_CONTROL) is None:

@@ -1,8 +1,8 @@
 """Keep examples in the memory of a GPU, and run whole epochs there.
 
-`DeviceSteps` trains an epoch and predicts from positions in an array that is copied to the device once per process, without the
-host between the steps: by a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are
-Keras's own, in the same order and on the same examples as from the host.
+A `DeviceSteps` trains an epoch, and predicts, from positions in an array that is copied to the device once per process. The
+host does nothing between the steps: they are a scan on JAX, CUDA graphs on torch, and a loop within a function on TensorFlow.
+The steps are Keras's own, in the same order and on the same examples as with batches from the host.
 """
 
 import os
@@ -17,16 +17,16 @@ from xval.backend.devices import find_gpus
 from xval.backend.held_examples import HeldExamples
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 
-_HELD_SHARE = 0.4  # of the device's memory that a process may use; the rest is for the model and what it computes
+_HELD_SHARE = 0.4  # of the GPU memory that a process may use; the rest is for the model and its activations
 
 
 class DeviceSteps(Protocol):
-    """What trains and predicts on the device; one for each model."""
+    """Training and prediction on the device, with one model."""
 
     def train_epoch(self, *given: Any) -> Any:
-        """Train an epoch, called by Keras's `fit` in place of its step: `given` is what `fit` hands to one.
+        """Train an epoch; Keras's `fit` calls it in place of its training step, with the arguments ``given`` of a step.
 
-        Its one batch is a whole epoch, as of `xval.data.batches.WholeEpoch`.
+        The only batch of these is a whole epoch, as from `xval.data.batches.WholeEpoch`.
         """
 
     def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class DeviceSteps(Protocol):
 
 
 def memory_bytes() -> int:
-    """Return what this process may use of the memory of its GPU (bytes); 0: it has none."""
+    """Return how much GPU memory this process may use (bytes); 0: it has no GPU."""
     if keras.backend.backend() == "torch":
         import torch
 
@@ -56,14 +56,14 @@ def memory_bytes() -> int:
 
 
 class _Held:
-    """The array that the device holds for this process: one, since jobs that follow each other share their store."""
+    """The array that the device holds for this process: only one, because successive jobs share their feature store."""
 
     def __init__(self) -> None:
         self._source: weakref.ref[Any] | None = None
         self._array: Any = None
 
     def hold(self, array: NDArray[np.float32]) -> Any:
-        """Return an array on the device; the one before it is dropped, and each with that of the host."""
+        """Return a copy of an array on the device; it is dropped for the next array, or when the host drops the original."""
         if self._source is None or self._source() is not array:
             self._source = self._array = None
             self._array = _put(array)
@@ -79,19 +79,19 @@ _ALLOWED = [True]
 
 
 def allow(*, allowed: bool) -> None:
-    """Say whether this process holds examples on its GPU from now on (the setting data_on_device)."""
+    """Set whether this process keeps examples on its GPU from now on (the setting data_on_device)."""
     _ALLOWED[0] = allowed
 
 
 def hold(array: NDArray[np.float32], shape: tuple[int, ...] | None = None) -> HeldExamples | None:
-    """Return examples on the device of this process, whose array is put there once.
+    """Return examples on the GPU of this process, to which their array is copied once.
 
     Args:
-        array: float32; nobody writes to it.
-        shape: As of `HeldExamples`.
+        array: float32 (n_all, ...) or (n_samples,); it must not change afterwards.
+        shape: Shape of an example that is a segment of the array; None: examples are rows.
 
     Returns:
-        None: there is no GPU, or too little memory on it, or it is not wanted.
+        The examples; None: there is no GPU, its memory is too small, or data_on_device is off.
     """
     if not _ALLOWED[0] or array.nbytes > _HELD_SHARE * memory_bytes():
         return None
@@ -99,7 +99,7 @@ def hold(array: NDArray[np.float32], shape: tuple[int, ...] | None = None) -> He
 
 
 def steps_of(model: keras.Model, held: HeldExamples, batch_size: int) -> DeviceSteps:
-    """Return what trains and predicts with a model on the device; made once for a model, and kept by it."""
+    """Return the steps of a model on the device; they are made once and stored with the model."""
     known = model.__dict__.get("_xval_device_steps")
     if known is None or not known.held.is_same(held) or known.batch_size != batch_size:
         if keras.backend.backend() == "jax":
@@ -109,22 +109,22 @@ def steps_of(model: keras.Model, held: HeldExamples, batch_size: int) -> DeviceS
         else:
             from xval.backend.torch_graphs import RecordedSteps as Steps  # type: ignore[assignment]
         known = Steps(model, held, batch_size)
-        object.__setattr__(model, "_xval_device_steps", known)  # no part of the model: Keras is not to look into it
+        object.__setattr__(model, "_xval_device_steps", known)  # so that Keras does not track it as a part of the model
     return cast("DeviceSteps", known)
 
 
 def release(model: keras.Model) -> None:
-    """Give back what a model that trains no longer has compiled or recorded for the device."""
+    """Free the functions and graphs that were compiled or recorded for a model that no longer trains."""
     if model.__dict__.pop("_xval_device_steps", None) is not None:
         model.train_function = None
 
 
 def describe(model: keras.Model) -> dict[str, Any]:
-    """Return what a record says of the GPU that has trained a model; nothing where none has.
+    """Return the entry of a record about the GPU that has trained a model; empty: trained on the CPU.
 
     Returns:
-        ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``: its memory, how epochs ran, and the most that
-        arrays of this process took of it (MB; where the backend reports it).
+        ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``. ``epochs`` says how epochs ran;
+        ``peak_memory_mb`` is the largest memory of this process' arrays (MB of 2**20 bytes), if the backend reports it.
     """
     gpus = find_gpus()
     if not gpus or os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
@@ -137,9 +137,12 @@ def describe(model: keras.Model) -> dict[str, Any]:
 
 
 def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None) -> None:
-    """Have Keras make the variables of a compiled model's loss and metrics, as `fit` does at its first batch.
+    """Create the variables of a compiled model's loss and metrics, as Keras's `fit` does at its first batch.
 
-    Targets and weights are those of a few examples.
+    Args:
+        model: Compiled.
+        targets: Those of a few examples (n_examples, ...); None: the model has only added losses.
+        weights: float32 weights of these examples, or None.
     """
     predictions = np.full((0 if targets is None else len(targets), *model.output_shape[1:]), 0.5, np.float32)
     given = [None if values is None else keras.ops.convert_to_tensor(values) for values in (targets, predictions, weights)]
@@ -149,7 +152,7 @@ def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: ND
 
 
 def _peak_memory_mb() -> dict[str, float]:
-    """Return the most that arrays of this process have taken on its GPU (MB); nothing where the backend does not report it."""
+    """Return the largest GPU memory of this process' arrays so far (MB of 2**20 bytes); empty: the backend reports none."""
     n_bytes = None
     if keras.backend.backend() == "torch":
         import torch

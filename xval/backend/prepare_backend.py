@@ -1,4 +1,4 @@
-"""Seeds, precision and threads of the backend, before a model is built."""
+"""Set seeds, precision and threads of the backend before a model is built."""
 
 import gc
 from functools import cache
@@ -14,11 +14,12 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
     """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend and in Keras.
 
     Args:
-        seed: Of Python, NumPy and the backend.
+        seed: Seed of Python, NumPy and the backend.
         precision: float32, tensorfloat32, or another dtype policy of Keras.
-        deterministic: Use operations that give the same numbers each time.
+        deterministic: Whether only operations are used that give the same numbers each time.
         threads: CPU threads.
-        keep_kernels: Those of TensorFlow, see `kernels_kept`; the job runs the functions of the last one.
+        keep_kernels: Whether TensorFlow keeps its optimised functions (`kernels_kept`), because the job uses those of the last
+            job.
     """
     _keep_what_is_loaded()
     leave_tensorflow_alone()
@@ -35,7 +36,7 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Clips of several lengths are traced anew; nothing to warn of.
+        # TensorFlow warns of functions that are traced again, as for clips of different lengths: that is intended.
         tf.get_logger().setLevel("ERROR")
         if deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -47,13 +48,13 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
 
 @cache
 def _keep_what_is_loaded() -> None:
-    """Leave what has been loaded out of every search for garbage in this process: each would take 0.2 s longer."""
+    """Exclude all that is loaded now from garbage collection, each run of which would take 0.2 s longer."""
     gc.collect()
     gc.freeze()
 
 
 def _choose_products(backend: str, *, tensorfloat32: bool) -> None:
-    """Say how a GPU multiplies float32: by default torch rounds factors of convolutions, and JAX all factors."""
+    """Set whether a GPU rounds float32 factors to TensorFloat-32: torch's default for convolutions, JAX's for all products."""
     if backend == "tensorflow":
         import tensorflow as tf
 

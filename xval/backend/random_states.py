@@ -1,6 +1,6 @@
-"""Save and restore the random states of the process, as plain values and arrays: of Python, NumPy, Keras and torch.
+"""Save and restore the random states of Python, NumPy, Keras and torch in this process, as plain values and arrays.
 
-A layer with its own seed keeps its state in a variable of its model, which is saved with the model.
+A layer with its own seed stores its state in a variable of its model, which is saved with the model.
 """
 
 import random
@@ -14,7 +14,7 @@ from xval.backend.keras_internals import global_seed_state, set_global_seed_stat
 
 
 def get_state() -> dict[str, Any]:
-    """Return the states: a dict of numbers, texts and arrays."""
+    """Return the random states by library (python, numpy, keras; torch if it is the backend), as numbers, texts and arrays."""
     version, numbers, spare = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
     states: dict[str, Any] = {
@@ -31,12 +31,12 @@ def get_state() -> dict[str, Any]:
 
 
 def set_state(states: Mapping[str, Any]) -> None:
-    """Draw on from states that `get_state` gave on the same backend.
+    """Restore the random states that `get_state` has returned on the same backend.
 
     Raises:
-        ValueError, TypeError, KeyError, RuntimeError: They are none.
+        ValueError, TypeError, KeyError, RuntimeError: They are not such states.
     """
-    set_global_seed_state(states["keras"])  # first: to make a generator of seeds draws from Python's numbers
+    set_global_seed_state(states["keras"])  # first, because making a seed generator draws from Python's random numbers
     python_state, numpy_state = states["python"], states["numpy"]
     random.setstate((python_state["version"], tuple(map(int, python_state["numbers"])), python_state["spare"]))
     np.random.set_state((numpy_state["name"], numpy_state["keys"], *numpy_state["rest"]))  # noqa: NPY002

@@ -1,7 +1,8 @@
-"""Random numbers that Keras's layers draw on torch with a seed of the host, for a step that is recorded as a CUDA graph.
+"""Random numbers of Keras's layers on torch, such as those of dropout, for a step that is recorded as a CUDA graph.
 
-They are the same numbers as without a recording, drawn before each replay into memory that the graph reads. A layer of Keras
-stores a seed and how often it has drawn; each draw makes a generator with their sum as its seed, which the host must know.
+They are drawn before each replay, into memory that the graph reads, and equal the numbers without a recording. A layer of Keras
+stores a seed and its number of draws. Each draw makes a generator whose seed is their sum, which has to be known on the host; a
+graph cannot fetch it.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,16 +41,16 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
 
     @contextmanager
     def known(self) -> Iterator[None]:
-        """Have a step that is taken within this block read its numbers from the memory that `fill` writes to.
+        """Make a step within this block read its random numbers from the memory that `fill` writes to.
 
-        Within it RuntimeError is raised for numbers that cannot be drawn before the step.
+        A step raises RuntimeError if it draws numbers that cannot be drawn before it.
         """
         self._n_in_step = 0
         with self, torch_generators_by(self._generator):
             yield
 
     def fill(self, states: States) -> None:
-        """Draw the numbers of the next step; the states of the seeds are completed, and changed as the step changes them."""
+        """Draw the numbers of the next step, and advance ``states`` as the step does; missing states are read and added."""
         for draw in self._draws:
             if isinstance(draw.seed, int):
                 number = draw.seed
@@ -67,7 +68,7 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
         if isinstance(seed, keras.random.SeedGenerator):
             seed.next()
         elif not isinstance(seed, int):
-            raise RuntimeError("a layer draws without its own seed")  # noqa: TRY004 - as what torch cannot record
+            raise RuntimeError("a layer draws without its own seed")  # noqa: TRY004 - as torch raises for what it cannot record
         if self._n_in_step == len(self._draws):
             self._draws.append(_Draw(seed, torch.Generator(self._device)))
         self._n_in_step += 1

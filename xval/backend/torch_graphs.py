@@ -1,11 +1,11 @@
 """`RecordedSteps`: epochs on torch, a step of Keras recorded once as a CUDA graph and replayed for every batch.
 
-See on_device.py. A step of Keras on torch is some hundreds of kernels that Python starts one by one, which takes many times as
-long as they run; a replayed graph starts all of them at once. Numbers that layers draw with a seed of the host are drawn before
-each replay; see torch_draws.py. What cannot be recorded, such as a layer that fetches a value from the device, runs step by
-step, with the examples on the device all the same.
+It is what `xval.backend.on_device` uses on torch. A step of Keras on torch is some hundreds of kernels. Python starts them one
+by one, which takes many times as long as they run; a replayed graph starts all of them at once. Random numbers of layers are
+drawn before each replay; see `xval.backend.torch_draws`. A model that cannot be recorded, for example because a layer fetches a
+value from the device, runs step by step, still with the examples on the device.
 
-https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
+Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
 import os
@@ -25,14 +25,14 @@ from xval.backend.keras_optimizers import optimizer_variables
 from xval.backend.limits import MEMORY_SHARE
 from xval.backend.torch_draws import Draws, States
 
-_WARM_UP_STEPS = 3  # in which libraries choose their kernels; torch's documentation has as many
+_WARM_UP_STEPS = 3  # in which libraries choose their kernels; the number of torch's documentation
 
 Batch = Sequence[torch.Tensor]
 
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A recorded step: what replays it, what it reads and gives, and the numbers that are drawn for it."""
+    """A recorded step: its graph, the tensors that it reads, its output, and its random numbers."""
 
     graph: Any
     inputs: Batch
@@ -41,10 +41,10 @@ class _Recorded:
 
 
 class RecordedSteps:
-    """Training and prediction with one compiled model, in steps of ``batch_size`` examples.
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples; a `DeviceSteps`.
 
     Attributes:
-        not_recorded: Why steps are not recorded; nothing while they are.
+        not_recorded: Why steps are not recorded; empty: they are.
     """
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
@@ -59,15 +59,15 @@ class RecordedSteps:
         self._n_given = 1
 
     def train_epoch(self, data: Sequence[Any]) -> dict[str, Any]:
-        """Train an epoch; as `keras.Model.train_function` on torch."""
+        """Train an epoch, called in place of `keras.Model.train_function` on torch; return its logs."""
         given, *labels = data[0]
         self._n_given = len(given)
-        self._states.clear()  # an epoch may begin with other weights and states than the last one had in the end
+        self._states.clear()  # weights and states may have been replaced since the last epoch
         epoch = [values.to(self._device) for values in (*given, *labels)]
         for first in range(0, len(epoch[0]), self.batch_size):
             self._run("train", self._train_step, [values[first : first + self.batch_size] for values in epoch])
-        figures: dict[str, Any] = self._model.get_metrics_result()
-        return figures
+        logs: dict[str, Any] = self._model.get_metrics_result()
+        return logs
 
     def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
@@ -85,7 +85,7 @@ class RecordedSteps:
         return predictions
 
     def _run(self, name: str, step: Callable[[Batch], Any], batch: Batch) -> Any:
-        """Take a step: replay its graph, recorded when a batch of this size comes first."""
+        """Take a step: replay its graph, which is recorded at the first batch of a size."""
         key = name, len(batch[0])
         if not self.not_recorded and key not in self._recorded:
             try:
@@ -115,7 +115,7 @@ class RecordedSteps:
 
     @contextmanager
     def _nothing_changed(self) -> Iterator[None]:
-        """Give variables and random numbers the values back that they had before the block."""
+        """Restore the variables and random states of before the block at its end."""
         model = self._model
         variables_of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
         variables = {
@@ -134,7 +134,7 @@ class RecordedSteps:
 
 
 def _capture(take_step: Callable[[], Any], batch: Batch) -> tuple[Any, Batch, Any]:
-    """Return the graph of a step, what it reads and what it gives."""
+    """Return the graph of a step, the tensors that it reads, and its output."""
     side_stream = torch.cuda.Stream()
     side_stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side_stream):
@@ -148,10 +148,10 @@ def _capture(take_step: Callable[[], Any], batch: Batch) -> tuple[Any, Batch, An
 
 
 class _Constants(TorchFunctionMode):  # type: ignore[misc]
-    """Numbers of the host that become tensors without a copy from the host, which cannot be recorded.
+    """Within this block, make tensors of numbers without a copy from the host, which a CUDA graph cannot record.
 
-    A single number is filled in on the device. Several are copied from the host when they come first, which is in the steps
-    before a recording, and from that copy afterwards.
+    A single number is filled in on the device. An array is copied from the host at its first use, which is in the steps before
+    the recording, and from that copy afterwards.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,9 @@
-"""`TorchModule`: a torch module as a Keras layer that is saved as arrays and rebuilt by its architecture, never by pickle.
+"""`TorchModule`: a torch module as a Keras layer that is saved as arrays and rebuilt by its class, never by pickle.
 
 A user's architecture subclasses it, registers the subclass with Keras, and defines how the module is made.
 
-Keras saves the module of its own TorchModuleWrapper with pickle, which runs code when it is read: such a model is not loaded.
+`keras.layers.TorchModuleWrapper` saves its module with pickle, which can run any code when it is read; xval does not load such
+a model.
 """
 
 from collections.abc import Sequence
@@ -21,17 +22,19 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     """A torch module as a layer: every parameter and buffer is a variable of the layer.
 
     Write ``make_module(**options) -> torch.nn.Module`` in a subclass under ``@keras.saving.register_keras_serializable(...)``.
-    The module takes one float32 tensor (n_examples, ...) and returns one. That of a frozen layer is in evaluation in training
-    too: its statistics stay, and nothing is dropped. A subclass whose ``split_module`` gives parts is a layer of several
-    blocks, each of which can be frozen and learn at its own rate.
+    The module takes one float32 tensor (n_examples, ...) and returns one. The module of a frozen layer stays in evaluation mode
+    during training: its statistics do not change, and dropout is off. If ``split_module`` of a subclass returns parts, the
+    layer consists of several blocks, each of which can be frozen and can have its own learning rate.
 
     Args:
-        dtype: As of every layer of Keras, whatever the precision of the rest.
-        output_shape: Of the output of one example, as it was saved; None: found by the module.
-        **options: Of `make_module`, values that JSON can hold; they are saved with the model.
+        name: Name of the layer.
+        trainable: Whether the layer is trained; False: frozen.
+        dtype: Dtype of the layer; float32 by default, also if the other layers have another precision.
+        output_shape: Shape of the output for one example, as saved with a model; None: found by a call of the module.
+        **options: Options of `make_module`, values that JSON can hold; they are saved with the model.
 
     Raises:
-        SettingsError: The backend is another than torch.
+        SettingsError: The backend is not torch.
     """
 
     def __init__(
@@ -45,8 +48,8 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     ) -> None:
         if keras.backend.backend() != "torch":
             raise SettingsError(
-                f"layer '{type(self).__name__}' is a torch module, which needs backend=torch; this process has loaded "
-                f"{keras.backend.backend()}"
+                f"layer '{type(self).__name__}' is a torch module, which needs backend=torch, but this process has loaded "
+                f"{keras.backend.backend()}. Set backend=torch."
             )
         import torch
 
@@ -63,23 +66,23 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
         self._options = dict(options)
 
     def make_module(self, **options: Any) -> "torch.nn.Module":
-        """Return the module, with weights as at the start of training."""
+        """Return a new module with initial weights."""
         raise NotImplementedError(f"{type(self).__name__} has no make_module()")
 
     def split_module(self, module: "torch.nn.Module") -> Sequence[Sequence["torch.nn.Module"]]:  # noqa: ARG002 - for subclasses
-        """Return the parts of the module that are blocks, from the input on; empty: all of it is one.
+        """Return the blocks of the module from input to output, each as a list of modules; empty: the module is one block.
 
-        What is in no part is a separate block, behind the first.
+        Modules that are in no block are a separate block, the second one.
         """
         return ()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return what the module makes of a tensor."""
+        """Return the output of the module."""
         self.set_training(is_training=bool(training))
         return self.module(inputs)
 
     def set_training(self, *, is_training: bool) -> None:
-        """Let all of the module train or not that is not frozen."""
+        """Set training or evaluation mode of the module; frozen parts stay in evaluation mode."""
         self.module.train(is_training and self.trainable)
         for block in self.blocks:
             if not block.trainable:
@@ -87,7 +90,11 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
                     module.training = False
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:  # noqa: ARG002 - as Keras calls it
-        """Return shape and type of the output, of which only the number of examples is open."""
+        """Return shape and dtype of the output, in which only the number of examples is unknown.
+
+        Raises:
+            SettingsError: An axis of the input other than the first has no fixed size.
+        """
         if self.output_shape is None:
             import torch
 
@@ -102,17 +109,17 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
         return keras.KerasTensor((inputs.shape[0], *self.output_shape), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the options of `make_module`."""
+        """Return the configuration of the layer, with its output shape and the options of `make_module`."""
         layer_config: dict[str, Any] = super(keras.layers.TorchModuleWrapper, self).get_config()
         return layer_config | {"output_shape": self.output_shape} | dict(self._options)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TorchModule":
-        """Make the layer anew by the code of its class."""
+        """Rebuild the layer from its configuration, by the code of its class."""
         return cls(**config)
 
     def _track_module_parameters(self) -> None:
-        """Make the variables: the layer's own, or those of its blocks."""
+        """Create the variables: those of the layer, or those of its blocks."""
         parts = [[inner for module in part for inner in module.modules()] for part in self.split_module(self.module)]
         self.blocks: list[TorchBlock] = []
         if not parts:
@@ -128,13 +135,14 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
 
 
 class TorchBlock(keras.layers.Layer):  # type: ignore[misc]
-    """The variables of some modules of a `TorchModule`, which saves them; it is never called.
+    """The variables of some modules of a `TorchModule`, which saves them; the block is never called.
 
     Args:
-        parts: The modules; of those within them, which are named too, it does not look for others.
+        parts: The modules of the block. Modules within them have to be listed too.
+        name: Name of the block.
 
     Attributes:
-        is_convolution: Whether it has convolutions, and nothing dense.
+        is_convolution: Whether it has convolutions and no dense layer.
     """
 
     def __init__(self, parts: "Sequence[torch.nn.Module]", name: str) -> None:
@@ -150,21 +158,21 @@ class TorchBlock(keras.layers.Layer):  # type: ignore[misc]
         self.built = True
 
     def save_own_variables(self, store: Any) -> None:
-        """Nothing: the layer of the module does."""
+        """Save nothing: the `TorchModule` saves the variables."""
 
     def load_own_variables(self, store: Any) -> None:
-        """Nothing: the layer of the module does."""
+        """Load nothing: the `TorchModule` loads the variables."""
 
 
 def _as_variable(values: "torch.Tensor") -> keras.Variable:
-    """Return a variable that shares the memory of a buffer, so that what training changes is restored and copied."""
+    """Return a variable that shares the memory of a buffer, so that its changes in training are saved and restored."""
     variable = keras.Variable(values, trainable=False, dtype=keras.backend.standardize_dtype(values.dtype))
     values.data = variable.value.data
     return variable
 
 
 def check_torch_modules(network: keras.Model) -> None:
-    """Refuse plain TorchModuleWrapper layers: they could be trained and saved, and never be loaded."""
+    """Raise SettingsError if a network has a plain TorchModuleWrapper layer: it could be saved, but never be loaded again."""
     for layer in all_layers(network):
         if isinstance(layer, keras.layers.TorchModuleWrapper) and not isinstance(layer, TorchModule):
             raise SettingsError(

@@ -169,7 +169,7 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
 
     @property
     def num_batches(self) -> int:
-        """One: the epoch."""
+        """1: the epoch is one batch."""
         return 1
 
     def on_epoch_begin(self) -> None:
@@ -252,8 +252,8 @@ def group_by_length(
         order: Positions of examples, int64 (n_positions,); those of one length keep it.
         lengths: Length of each example of the side, int64 (n_examples,).
         batch_size: Examples per batch; one batch may have fewer.
-        rng: Draws which batch has fewer, and the order of the batches; None: the last one, and the shortest examples come
-            first.
+        rng: Generator for the batch that has fewer, and for the order of the batches; None: the last batch has fewer, and the
+            shortest examples come first.
 
     If batches have several lengths, the first two differ, because Keras decides by them whether shapes differ.
     """

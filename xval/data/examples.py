@@ -124,11 +124,12 @@ class WaveformExamples:
         augmented: Whether to include augmented clips.
         held: The store in memory, whose segments are the examples; None: read them from its files.
         crop: Whether to return a crop of each clip, at a position that `begin_epoch` draws.
-        clips: As in `StoredExamples`.
+        clips: The clips to include; None: all.
 
     Attributes:
-        table: As in `StoredExamples`; windows have their own start_s and end_s, and row counts the examples of an item.
-        targets: As in `StoredExamples`.
+        table: A row per example: item, row (number among the examples of the item), clip, start_s, end_s (of the window, if
+            clips are cut into windows), augmented.
+        targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class WaveformExamples:
 
     @property
     def masked_lengths(self) -> NDArray[np.int64] | None:
-        """As in `StoredExamples`."""
+        """The length to which each example can be cut because only NaN follows, int64 (n_examples,); None: cannot be cut."""
         if self._length is None or not self._lengths.is_masked:
             return None
         return few_lengths(np.minimum(self._end - self._begin, self._length), self._length)
@@ -215,7 +216,7 @@ class WaveformExamples:
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             begins, ends = self._bounds(positions, length)
-            is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
+            is_continued = self._lengths.n_shortest > 1  # as in `fill_example`
             return segment_places(begins, ends - begins, length, continued=is_continued)
 
         return index_segments(held, places, (length,))

@@ -35,11 +35,12 @@ class FoldData:
     """The examples of one fold.
 
     Attributes:
-        fold: Which items are on which side.
+        store: The feature store.
+        fold: The items of each side.
         class_names: Names of the classes 0, 1, ...; empty without classes.
         training: The training examples, including augmented ones.
         sides: The examples to evaluate of each side with items, without augmented ones.
-        clips: Which clips count, by side; of a side that is missing all do.
+        clips: The clips to use, by side; all clips of a side that is missing.
     """
 
     store: FeatureStore
@@ -61,7 +62,7 @@ class FoldData:
         return target_scaling(self.store, self.training_items, self.clips.get("training")).deviation
 
     def class_weights(self, setting: str = BALANCED) -> NDArray[np.float32] | None:
-        """Return a weight per training example, as `example_weights`."""
+        """Return a weight per training example by the setting class_weights, float32 (n_examples,); None: equal weights."""
         return example_weights(setting, self.training.targets, self.class_names)
 
 
@@ -82,16 +83,19 @@ def load_fold(
 
     Args:
         store: The feature store.
-        fold: Which items are on which side; validation and test items may be missing.
+        fold: The items of each side; validation and test items may be missing.
         settings: The settings for making and cutting waveforms; not needed for stored features.
         in_memory: Keep the store in the memory of this process, for this fold and the next ones; otherwise read the files batch
             by batch.
         in_memory_mb: Largest size of a store to keep in memory (MB); a larger one is read from its files.
         frames: The settings for cutting recordings into frames with labels; None: clips have labels.
         random_excerpts: Train on sequences of frames from random places.
-        clips: Which clips count, by side; of a side that is missing all do.
-        scaled_by_item: Scale the features of each item by its own clips, see `scale_items`.
-        enrolment: The clips that scale the items of a side, if they are not those that count.
+        clips: The clips to use, by side; all clips of a side that is missing.
+        scaled_by_item: Whether the features of each item are scaled by its own clips, see `scale_items`.
+        enrolment: The clips that scale the items of a side, if they differ from ``clips``.
+
+    Raises:
+        FoldsError: A side has no example, or no frame that can be used.
     """
     clips = clips or {}
     scaling = scale_items(store, fold, clips, enrolment, settings=settings) if scaled_by_item else None

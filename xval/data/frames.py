@@ -32,9 +32,11 @@ class Recording:
     """The frames of one recording.
 
     Attributes:
+        item: The item to which it belongs.
+        clip: Its name.
         first: Index of its first sample in the store.
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
-        weights: float32 (n_frames,), 0 where annotators disagree if the policy ignores such frames.
+        weights: float32 (n_frames,), 0 for frames on which annotators disagree, if the policy ignores them.
         events: The events that the policy derives from the annotations: start_s, end_s, label.
         disputed: The segments of weight 0: start_s, end_s.
     """
@@ -165,7 +167,7 @@ class FrameExamples:
         """Return the predictions of each recording's frames in their order, without padding.
 
         Args:
-            predictions: float32 (n_examples, n_frames, n_classes), of sequences one behind the other.
+            predictions: float32 (n_examples, n_frames, n_classes), of consecutive sequences.
 
         Returns:
             For each of `recordings` float32 (frames of the recording, n_classes).
@@ -225,7 +227,7 @@ def _read_recordings(
     clips = store.examples[store.examples["item"].isin(items)].sort_values(["item", "row"], kind="stable")
     resolved = resolve_recordings(store.annotations.rename(columns={"clip": "path"}), settings.annotation_policy)
     recordings = []
-    # What the one annotator who is believed has not annotated is neither background nor anything else.
+    # A recording that the annotator of the policy has not annotated has no labels, not even background.
     clips = clips[clips["clip"].isin(resolved if chosen is None else set(resolved) & set(chosen))]
     for item, clip, first, stop in clips[["item", "clip", "first_row", "stop_row"]].itertuples(index=False):
         n_frames = int(stop - first) // size

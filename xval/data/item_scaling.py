@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_CLIPS = 2
-_SMALLEST_DEVIATION = 1e-4  # as of the layers that normalise
+_SMALLEST_DEVIATION = 1e-4  # the same as in the normalisation layers
 
 
 class ItemScaling:
@@ -99,10 +99,10 @@ def scale_items(
     """Return the scaling of the items of a store by their own clips; augmented copies are scaled, but do not count.
 
     Args:
-        store: Of features.
-        fold: The sides of the items; needed with `clips`.
-        clips: The clips that count, by side; all clips of a side that is missing.
-        enrolment: The clips that scale the items of a side instead of those that count.
+        store: A store of features.
+        fold: The items of each side; needed with ``clips``.
+        clips: The clips to use, by side; all clips of a side that is missing.
+        enrolment: The clips that scale the items of a side instead of ``clips``.
         settings: With ``padding = masked``, frames after the ends of clips do not count.
 
     Raises:

@@ -24,8 +24,9 @@ def mixup_batch(
         predictors: float32 (n_examples, ...).
         targets: float32, one-hot (n_examples, n_classes) or numbers (n_examples, n_outputs).
         weights: float32 (n_examples,), or None for equal weights.
-        rng: Draws partners and shares.
-        alpha: Above 0. With small values most examples hardly change; 1: all shares are equally likely.
+        rng: Generator of partners and shares.
+        alpha: Parameter of the beta distribution, above 0. With small values most examples hardly change; 1: all shares are
+            equally likely.
 
     Returns:
         Predictors, targets and weights as new arrays of the same shapes and types.

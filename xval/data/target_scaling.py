@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 
-_SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # of what float32 holds of a mean
+_SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # relative to the mean: a smaller one is rounding of float32
 
 
 @dataclass(frozen=True)

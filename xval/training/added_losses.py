@@ -17,7 +17,7 @@ from xval.data.batches import Batches
 from xval.data.fold import Examples
 
 _NAME = "add_loss"
-_OTHERS = ("keras", "tensorflow", "torch", "jax", "numpy", "builtins")  # of whose code no layer is the user's own
+_OTHERS = ("keras", "tensorflow", "torch", "jax", "numpy", "builtins")  # packages whose code is not the user's own
 
 
 def adds_losses(model: keras.Model) -> bool:

@@ -102,8 +102,8 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
-        # TensorFlow goes through some steps before it returns to Python: the same results in 3 % less time on the CPU.
-        # Callbacks of the user's own may want to see every step.
+        # TensorFlow runs several steps before it returns to Python: the same results in 3 % less time on the CPU. Not with
+        # user's callbacks, which may need every step.
         steps_per_execution=1
         if settings.tensorboard_batches or settings.callbacks or keras.backend.backend() != "tensorflow"
         else _STEPS_PER_EXECUTION,
@@ -205,14 +205,14 @@ def _describe(new: CompiledModel, settings: Settings, described: str) -> str | N
         return None
     variables = [(variable.path, variable.shape, variable.dtype, variable.trainable) for variable in new.variables]
     try:
-        # What JSON cannot hold is described with its address, so that two different things never look alike.
+        # An object that JSON cannot hold is described with its address, so that different objects have different texts.
         return json.dumps([described, variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None
 
 
 def _describe_settings(settings: Settings, options: Mapping[str, object], own_code: OwnCode) -> str:
-    """Return the backend, what is chosen of the settings, without what may alter between steps, and own code, as a text."""
+    """Return the backend, the settings on which a compiled model depends, and the hashes of the user's code, as text."""
     between_steps = names_of(Scope.RUNTIME)
     chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
     return json.dumps([keras.backend.backend(), chosen, own_code], default=repr)

@@ -90,7 +90,7 @@ def train_model(
     """
     check_schedule(settings, refit.epochs if refit else None)
     validation = None if refit else data.sides["validation"]
-    # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
+    # A reconstruction is as large as the features, so Keras validates it batch by batch, and its predictions are not kept.
     followed = by_keras = None
     if validation is not None and settings.task.target == "input":
         by_keras = _targeted(compiled, validation, data, settings)
@@ -118,7 +118,7 @@ def train_model(
             set_layer_rates(compiled.whole, compiled.fitted, settings, epoch)
 
     def begin_training(_: Any) -> None:
-        # torch draws dropout from one state for the whole process, which the first fold of a process has used before.
+        # torch draws dropout from one state of the process, which earlier folds in the process have used.
         with kernels_kept(kept=WARM_MODEL.is_kept(compiled)):
             keras.utils.set_random_seed(seed)
 
@@ -197,8 +197,8 @@ def _targeted(
         targets = loss_targets(examples.targets, compiled.loss, settings, data)
     if smooth:  # Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
         is_multi_hot = settings.task.target_form(compiled.loss) == "multi_hot"
-        n_answers = 2 if is_multi_hot else targets.shape[-1]  # each label is there, or it is not
-        targets = (targets * (1 - smooth) + smooth / n_answers).astype(np.float32)
+        n_values = 2 if is_multi_hot else targets.shape[-1]  # each label has two values, present and absent
+        targets = (targets * (1 - smooth) + smooth / n_values).astype(np.float32)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`
     return Batches(examples, settings.batch_size, targets=targets, weights=weights, constant=wants_constant_shapes(), **options)

@@ -18,11 +18,12 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     """Return the optimizer of an instance.
 
     Args:
-        settings: optimizer, learning_rate, momentum, weight_decay, clip_norm (of the norm of all gradients together) and
-            weight_average; what is None is left to the optimizer.
+        settings: The settings optimizer, learning_rate, momentum, weight_decay, clip_norm (for the norm of all gradients
+            together) and weight_average are used; for those that are None, the optimizer has its own default.
 
     Raises:
-        SettingsError: It cannot be made so, or its learning rate cannot be set and the settings want to set it.
+        SettingsError: The optimizer cannot be made with these options, or a schedule would set its learning rate, but it cannot
+            be set.
     """
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
@@ -47,31 +48,31 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
 
 
 def sets_rate(settings: Settings) -> bool:
-    """Return whether the settings move the learning rate during training."""
+    """Return whether a schedule or a warm-up of the settings changes the learning rate during training."""
     return bool(settings.warmup_epochs) or schedule_name(settings.schedule) != "constant"
 
 
 def describe_schedule(settings: Settings) -> str:
-    """Return which of the settings move the learning rate, as errors name them."""
+    """Return the settings that change the learning rate, as a text for errors."""
     moving = [] if schedule_name(settings.schedule) == "constant" else [f"schedule={settings.schedule}"]
     return " with ".join(moving + [f"warmup_epochs={settings.warmup_epochs}"] * bool(settings.warmup_epochs))
 
 
 def how_to_hold(settings: Settings) -> str:
-    """Return what to write so that the settings leave the learning rate alone."""
+    """Return the settings with which the learning rate stays constant, as advice in an error."""
     further = ["warmup_epochs=0"] * bool(settings.warmup_epochs) + ["schedule_unit=epoch"] * (settings.schedule_unit == "batch")
     return " and ".join(["Set schedule=constant", *further])
 
 
 def check_schedule(settings: Settings, n_epochs: int | None = None) -> None:
-    """Ask a schedule of the user's own for the learning rate of every epoch, before anything is trained.
+    """Call a schedule of the user's own for every epoch, before the training, to find its errors.
 
     Args:
-        settings: As of `learning_rate`.
-        n_epochs: How many; None: num_epochs.
+        settings: The settings of the instance.
+        n_epochs: Number of epochs; None: num_epochs.
 
     Raises:
-        SettingsError: It raises an error in one of them, or gives what is no learning rate.
+        SettingsError: The schedule raises an error for an epoch, or does not return a learning rate.
     """
     if definitions.is_dotted(schedule_name(settings.schedule)):
         for epoch in range(n_epochs or settings.num_epochs):
@@ -79,19 +80,22 @@ def check_schedule(settings: Settings, n_epochs: int | None = None) -> None:
 
 
 def learning_rate(settings: Settings, epoch: int) -> float:
-    """Return the learning rate of an epoch by every schedule but `plateau`, which depends on how training goes.
+    """Return the learning rate of an epoch, for every schedule except `plateau`, which depends on the training.
 
     Args:
-        settings: schedule, schedule_arguments, learning_rate, final_learning_rate, schedule_decay, num_epochs and
-            warmup_epochs.
-        epoch: From 0.
+        settings: The settings schedule, schedule_arguments, learning_rate (here: start), final_learning_rate, schedule_decay,
+            num_epochs and warmup_epochs are used.
+        epoch: Number of the epoch, from 0.
 
     Returns:
         constant: start. cosine: from start to 0 over all epochs (Loshchilov & Hutter 2017, without restarts). exponential:
         start * decay^epoch. inverse_time: start / (1 + decay * epoch). linear, logarithmic: from start in the first epoch to
-        the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers when it
-        gets the epoch and start.
-        The epochs of a warm-up lead to start in equal steps, and the schedule begins behind them.
+        the final learning rate in the last one, in equal steps or by equal factors. A schedule of the user's own: its return
+        value for the epoch and start. In a warm-up, the learning rate rises to start in equal steps, and the schedule begins
+        after it.
+
+    Raises:
+        SettingsError: A schedule of the user's own raises an error, or does not return a learning rate.
     """
     name = schedule_name(settings.schedule)
     start, n_epochs = settings.learning_rate, settings.num_epochs
@@ -105,7 +109,7 @@ def learning_rate(settings: Settings, epoch: int) -> float:
 
 
 def _asked_of(path: str, epoch: int, settings: Settings) -> float:
-    """Return the learning rate that a schedule of the user's own gives for an epoch."""
+    """Return the learning rate that a schedule of the user's own returns for an epoch."""
     arguments = split_arguments("schedule", settings.schedule_arguments)
     try:
         value = imports.load(path)(epoch, settings.learning_rate, **arguments)
@@ -123,20 +127,20 @@ def _asked_of(path: str, epoch: int, settings: Settings) -> float:
 
 
 def _is_number(value: object) -> bool:
-    """Return whether a value is a number of Python or NumPy, or a scalar of a backend; a truth is none."""
+    """Return whether a value is a number of Python or NumPy, or a scalar of a backend; a boolean is not."""
     is_scalar = hasattr(type(value), "__float__") and getattr(value, "ndim", 0) == 0
     return is_scalar and "bool" not in str(getattr(value, "dtype", type(value)))
 
 
 def learning_rate_at(settings: Settings, place: float) -> float:
-    """Return the learning rate at a place between epochs, where schedule_unit is batch.
+    """Return the learning rate at a time within an epoch, for ``schedule_unit = batch``.
 
     Args:
-        settings: As of `learning_rate`.
-        place: In epochs from the start of training, 0 to num_epochs.
+        settings: The settings, as for `learning_rate`.
+        place: Time since the start of training in epochs, 0 to num_epochs.
 
     Returns:
-        As `learning_rate`, but on a curve: a warm-up begins at 0 and every schedule ends with the last batch.
+        The learning rate of the schedule as a continuous curve: a warm-up begins at 0, and a schedule ends with the last batch.
     """
     n_warmup = settings.warmup_epochs
     if place < n_warmup:
@@ -146,9 +150,9 @@ def learning_rate_at(settings: Settings, place: float) -> float:
 
 
 def _scheduled(settings: Settings, epoch: float, n_epochs: int, *, share: float) -> float:
-    """Return the learning rate some epochs after the warm-up, at ``share`` of the way to the final one."""
+    """Return the learning rate ``epoch`` epochs after the warm-up, at ``share`` (0 to 1) of the way to the final one."""
     start, decay = settings.learning_rate, settings.schedule_decay
-    final = start if settings.final_learning_rate is None else settings.final_learning_rate  # every schedule to one has it
+    final = start if settings.final_learning_rate is None else settings.final_learning_rate  # linear, logarithmic have one
     match schedule_name(settings.schedule):
         case "cosine":
             return float(start * (1 + math.cos(math.pi * epoch / n_epochs)) / 2)

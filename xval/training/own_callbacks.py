@@ -24,14 +24,18 @@ _HOOKS = tuple(name for name in vars(keras.callbacks.Callback) if name.startswit
 
 
 def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callback]]:
-    """Return new observers and new Keras callbacks of an instance."""
+    """Return new observers and new Keras callbacks from the setting ``callbacks`` of an instance.
+
+    Raises:
+        SettingsError: A path does not make a callback or an observer, or a callback sets the learning rate as a schedule does.
+    """
     observers, callbacks = [], []
     for path in split_names(settings.callbacks or "auto"):
         made = imports.load(path)()
         missing = [name for name in METHODS if not callable(getattr(made, name, None))]
         if isinstance(made, keras.callbacks.Callback):
             _refuse_second_schedule(made, path, settings)
-            for name in _HOOKS:  # what it has not changed stays as it is: Keras then need not call it after each batch
+            for name in _HOOKS:  # only methods that it overrides, because Keras need not call the others after each batch
                 if name in vars(made) or getattr(type(made), name) is not getattr(keras.callbacks.Callback, name):
                     setattr(made, name, _named(getattr(made, name), f"callback '{path}'"))
             callbacks.append(made)
@@ -48,10 +52,10 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
 
 
 def _refuse_second_schedule(callback: keras.callbacks.Callback, path: str, settings: Settings) -> None:
-    """Refuse a callback that sets the learning rate where the settings set it, too: one of both would have no effect."""
+    """Raise SettingsError if both a callback and the settings set the learning rate: one of them would have no effect."""
     kind = next((kind for kind in (_Scheduler, _Plateau) if isinstance(callback, kind)), None)
     is_plateau = optimizers.schedule_name(settings.schedule) == "plateau"
-    if kind is None or not optimizer.sets_rate(settings) or (kind is _Plateau and is_plateau):  # two of them both cut it
+    if kind is None or not optimizer.sets_rate(settings) or (kind is _Plateau and is_plateau):  # two plateaus both work
         return
     raise SettingsError(
         f"callback '{path}' is a {kind.__name__} and sets the learning rate, as does "
@@ -60,7 +64,7 @@ def _refuse_second_schedule(callback: keras.callbacks.Callback, path: str, setti
 
 
 def _named(hook: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """Return a method whose errors say what it belongs to and where they are from."""
+    """Return a method whose errors name the callback or observer, and the file and the line."""
 
     @wraps(hook)
     def call(*args: Any, **options: Any) -> Any:
@@ -69,7 +73,7 @@ def _named(hook: Callable[..., Any], what: str) -> Callable[..., Any]:
         except XvalError:
             raise
         except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)[1:]  # none where the hook takes other arguments
+            frames = traceback.extract_tb(error.__traceback__)[1:]  # empty if the hook takes other arguments
             place = [f", {frame.filename}, line {frame.lineno}" for frame in frames if frame.filename == frames[0].filename]
             raise JobError(f"{what}{''.join(place[-1:])}: {type(error).__name__}: {error}") from error
 

@@ -1,6 +1,6 @@
-"""The base of the layers that change examples only in training.
+"""The base class of layers that change examples only in training.
 
-Numbers are drawn on the device by `keras.random`: the same seed gives the same numbers on a backend.
+Random numbers are drawn on the device by `keras.random`: the same seed gives the same numbers on a backend.
 """
 
 from typing import Any
@@ -10,15 +10,15 @@ from keras import ops
 
 
 def whole_numbers(shares: Any, highest: Any) -> Any:
-    """Return whole numbers 0..highest as float32, each as likely, from shares drawn uniformly from [0, 1)."""
+    """Return whole numbers 0 to ``highest`` as float32, all equally likely, from numbers drawn uniformly from [0, 1)."""
     return ops.minimum(ops.floor(shares * (highest + 1)), highest)
 
 
 class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples only in training, in float32 whatever the precision of the rest.
+    """A layer that changes examples only in training, in float32 with every precision of the other layers.
 
     Attributes:
-        is_masked: Whether NaN is behind the ends of clips (``padding = masked``), which stays there.
+        is_masked: Whether NaN follows the ends of clips (``padding = masked``); it stays there.
     """
 
     is_masked = False
@@ -28,7 +28,7 @@ class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
         self._seeds = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the inputs, changed where ``training`` is true."""
+        """Return the inputs, changed if ``training`` is true."""
         if not training:
             return inputs
         if not self.is_masked:
@@ -41,23 +41,23 @@ class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
         return input_shape
 
     def change(self, examples: Any) -> Any:
-        """Return changed examples."""
+        """Return changed examples in the shape of the inputs; each subclass defines it."""
         raise NotImplementedError
 
     def shares(self, examples: Any, *shape: int) -> Any:
-        """Draw numbers uniformly from [0, 1), float32 (batch, *shape); without a shape one per example, to broadcast."""
+        """Draw numbers uniformly from [0, 1), float32 (batch, *shape); without a shape, one per example that broadcasts."""
         shape = shape or (1,) * (len(examples.shape) - 1)
         return keras.random.uniform((ops.shape(examples)[0], *shape), dtype="float32", seed=self._seeds)
 
     def noisy(self, examples: Any, noise_share: float, level: Any) -> Any:
-        """Add Gaussian noise whose deviation is drawn from 0 to ``noise_share`` times the level of each example."""
+        """Add Gaussian noise with a standard deviation drawn from 0 to ``noise_share`` times the level of each example."""
         deviation = noise_share * level * self.shares(examples)
         return examples + deviation * keras.random.normal(ops.shape(examples), dtype="float32", seed=self._seeds)
 
     def shifted(self, examples: Any, axis: int, furthest: int) -> Any:
-        """Move each example along an axis by a whole number drawn from -furthest..furthest; zeros come in.
+        """Shift each example along an axis by a whole number drawn from -furthest to furthest, filled with zeros.
 
-        Each binary digit of the number moves, by a slice, the examples in which it is set; so it goes along any axis.
+        A slice per binary digit of the number shifts the examples in which the digit is set, which works along any axis.
         """
         n_digits = (2 * furthest).bit_length()
         padding = [(0, 0)] * len(examples.shape)

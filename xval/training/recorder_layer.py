@@ -1,6 +1,6 @@
-"""Change training examples as other recorders and other rooms would: a frequency response, a noise floor.
+"""Simulate other recorders and rooms in training: another frequency response and another noise floor.
 
-Examples are spectra in dB before their normalisation; `augmentation.py` puts the layer in its place.
+Examples are spectra in dB before their normalisation, where `xval.training.augmentation` inserts the layer.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xval.training.random_layer import RandomLayer
 
 QUIETEST_DB = -60.0
-"""Lowest noise floor that is drawn, in dB below the loudest value of an example."""
+"""Lowest noise floor that is drawn, relative to the loudest value of an example (dB)."""
 
 _N_GAINS = 5
 _NOISE_SPECTRUM_DB = 12.0
@@ -22,20 +22,20 @@ _JUST_ABOVE_DB = 0.01
 
 @keras.saving.register_keras_serializable(package="xval")
 class RecorderAugmentation(RandomLayer):
-    """Another frequency response, then another noise floor; every example draws its own.
+    """Change the frequency response and then the noise floor of each example at random.
 
-    The frequency response is a line through gains at five bins at equal distances, from the first to the last (FilterAugment of
-    the linear kind, Nam et al., "FilterAugment: an acoustic environmental data augmentation method", ICASSP 2022, whose
-    distances are drawn too). Noise is added as power, the same in all frames, with a spectrum drawn in the same way. What
-    ``top_db`` had raised stays at the floor, and values are raised to the floor again in the end.
+    The frequency response is a line through gains at five equally spaced bins, from the first to the last (linear
+    FilterAugment, Nam et al., "FilterAugment: an acoustic environmental data augmentation method", ICASSP 2022, where the
+    positions are random, too). Noise is added as power, equal in all frames, with a spectrum that is drawn in the same way.
+    Values at the floor of ``top_db`` stay there, and at the end all values are raised to that floor again.
 
     Input and output: float32 (batch, n_frames, n_bins) in dB, 10 log10 of a power; n_frames may be unknown.
 
     Args:
-        response_db: Furthest gain to either side, drawn uniformly in dB; 0: the response stays.
-        noise_floor_db: Highest level of the noise in dB relative to the loudest value of the example, drawn uniformly from -60
-            to this; each bin lies up to 12 dB to either side. None: no noise.
-        top_db: As the setting of the features.
+        response_db: Largest gain in either direction, drawn uniformly in dB; 0: the response does not change.
+        noise_floor_db: Highest level of the noise relative to the loudest value of the example (dB), drawn uniformly from -60
+            to this; each bin differs from it by up to 12 dB. None: no noise.
+        top_db: The setting ``top_db`` of the features: range below the loudest value (dB); None: unlimited.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""All that a fold needs before its first training step, from a frozen job."""
+"""Prepare the training of a fold from its job: seeds, examples, the compiled model, and checkpoints."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -36,10 +36,12 @@ class FoldSetup:
     """A fold that is ready to be trained.
 
     Attributes:
-        compiled: Its model, with the values that the seed of the job gives.
-        initial: The saved model that it starts from, if any.
-        facts: What the record says of that, and of weights that its build() has from elsewhere.
-        checkpoints: None where it is tried on a few clips.
+        store: The feature store.
+        data: The examples of the fold.
+        compiled: The compiled model, with the initial values by the seed of the job.
+        initial: The saved model from which it starts; None: none.
+        facts: Facts for the record about that model, and about pretrained weights that build() loads.
+        checkpoints: The checkpoints of the job; None: it is a trial with a few clips.
     """
 
     store: FeatureStore
@@ -54,8 +56,11 @@ class FoldSetup:
 def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = False) -> Iterator[FoldSetup]:
     """Set the seeds of a job, read its examples and build its model, to be trained and tested within this block.
 
-    The job writes into the folder ``temporary``. Its checkpoints join the observers, so that a signal has them written within
-    the block. With ``few`` it is tried on a few clips, read from the files of the store, and has no checkpoints.
+    Args:
+        job: The job.
+        temporary: The folder into which the job writes.
+        observers: The observers of the job, to which its checkpoints are added; a signal within the block writes a checkpoint.
+        few: Whether the job is a trial with a few clips, which are read from the files of the store, without checkpoints.
     """
     settings = job.settings
     keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options, job.own_code)
@@ -103,24 +108,24 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
         with checkpoints.written_at_signals() if checkpoints else nullcontext():
             yield FoldSetup(store, data, compiled, initial, {**facts, **outside_weights}, checkpoints)
     except BaseException:
-        WARM_MODEL.forget()  # its state is unknown
+        WARM_MODEL.forget()  # because its state is unknown
         raise
     finally:
         set_config(before)
 
 
-_FEWEST, _MOST = 16, 128  # examples of a side that is predicted
+_FEWEST, _MOST = 16, 128  # numbers of examples of validation and test
 
 
 def few_clips(
     store: FeatureStore, fold: Fold, clips: Mapping[str, Collection[str]], *, batch_size: int
 ) -> dict[str, frozenset[str]]:
-    """Return some clips of each side: at least a batch of training examples, and every class twice where there are so many.
+    """Return a few clips of each side for a trial: a batch of training examples, and each class of the other sides twice.
 
     Args:
         store: The feature store.
         fold: Which items are on which side.
-        clips: Which clips count, by side; of a side that is missing all do.
+        clips: The clips to choose from, by side; all clips of a side that is missing.
         batch_size: Examples per batch.
     """
     examples = store.examples
@@ -130,7 +135,7 @@ def few_clips(
         table = examples[own & examples["clip"].isin(clips[side])] if side in clips else examples[own]
         if table.empty:
             continue
-        table = table.sample(frac=1, random_state=0)  # neighbours are of one item
+        table = table.sample(frac=1, random_state=0)  # shuffled, because neighbours are of one item
         label = _labels(store, table)
         n_wanted = batch_size if side == "training" else min(max(2 * len(np.unique(label)), _FEWEST), _MOST)
         order = np.argsort(pd.Series(label).groupby(label).cumcount(), kind="stable")  # the first of each class, the second ...
@@ -139,7 +144,7 @@ def few_clips(
 
 
 def _labels(store: FeatureStore, table: pd.DataFrame) -> NDArray[np.int64]:
-    """Return a number for the class of each example, or for its first label; 0 for all where they have none."""
+    """Return the number of each example's class or first label; 0 for all examples if they have no classes."""
     if store.task_type in ("regression", "frame_classification"):
         return np.zeros(len(table), np.int64)
     targets = store.targets()[table.index]

@@ -1,7 +1,7 @@
-"""Change training examples as other speakers and other recorders would: vocal-tract length, speed, Freq-MixStyle.
+"""Simulate other speakers and recorders in training: vocal-tract length, speed, Freq-MixStyle.
 
-Examples are normalised features; `augmentation.py` puts the layer in its place. Both warps are linear interpolations along
-one axis, from positions that differ between examples; beyond the ends of an axis its first and last value continue.
+Examples are normalised features; `xval.training.augmentation` inserts the layer. Both warps are linear interpolations along one
+axis, at positions that differ between examples; beyond the ends of the axis, its first and last value continue.
 """
 
 from collections.abc import Iterable
@@ -17,22 +17,24 @@ from preprocessing.features.feature_settings import FeatureSettings
 from xval.training.random_layer import RandomLayer, whole_numbers
 
 N_FACTORS = 41
-"""How many lengths of the vocal tract are drawn from."""
+"""Number of vocal-tract lengths from which one is drawn."""
 
-_HIGHEST_FORMANT_HZ = 4800.0  # of Jaitly & Hinton: formants lie below
+_HIGHEST_FORMANT_HZ = 4800.0  # from Jaitly & Hinton; formants are below it
 _N_QUANTILES = 1001
 _SMALLEST_DEVIATION = 1e-3
 
 
 def warped_bins(settings: FeatureSettings, n_bins: int, factors: Iterable[float]) -> NDArray[np.float32]:
-    """Return where each bin of a spectrum comes from when frequencies are multiplied by a factor.
+    """Return the source position of each bin of a spectrum whose frequencies are multiplied by a factor.
+
+    Source: Jaitly & Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition", ICML workshop 2013.
 
     Args:
-        settings: features, sample_rate_hz, mel_scale, fmin_hz and fmax_hz.
-        n_bins: Bins of the spectrum.
-        factors: Each above 0. Frequencies up to a bound are multiplied by it, those above are moved along a straight line that
-            ends at half the sample rate (Jaitly & Hinton, "Vocal tract length perturbation (VTLP) improves speech
-            recognition", ICML workshop 2013; the bound is 4800 Hz as there, or 80 % of half the sample rate).
+        settings: The settings features, sample_rate_hz, mel_scale, fmin_hz and fmax_hz are used.
+        n_bins: Number of bins of the spectrum.
+        factors: The factors, each above 0. Frequencies up to a bound are multiplied by the factor; those above it are mapped
+            linearly so that half the sample rate stays. The bound is 4800 Hz, as in the paper, but at most 80 % of half the
+            sample rate.
 
     Returns:
         float32 (n_factors, n_bins), positions from 0 to n_bins - 1.
@@ -58,19 +60,19 @@ def warped_bins(settings: FeatureSettings, n_bins: int, factors: Iterable[float]
 
 @keras.saving.register_keras_serializable(package="xval")
 class SpeakerAugmentation(RandomLayer):
-    """Freq-MixStyle, then another vocal-tract length, then another speed; every example draws its own.
+    """Apply Freq-MixStyle, another vocal-tract length and another speed, in this order, to each example at random.
 
     Input and output: float32 (batch, n_frames, n_bins); n_frames may be unknown.
 
     Args:
-        mixstyle: Probability that an example gets part of the style of another one of its batch: the mean and deviation over
-            the frames of each bin become share * own + (1 - share) * the other's, share drawn from Beta(alpha, alpha) (Kim et
-            al., "Domain generalization on efficient acoustic scene classification using residual normalization", 2021; Schmid
-            et al., "Efficient acoustic scene classification with CP-Mobile", 2023; they draw for a batch, not an example).
-        mixstyle_alpha: Above 0. Small: styles are mostly those of the one or of the other.
-        bins: float32 (n_factors, n_bins), as of `warped_bins`: one row is drawn; None: the vocal tract stays.
-        speed: Time goes faster or slower by a factor drawn from 1 - speed to 1 + speed, around a frame drawn from all (Ko et
-            al., "Audio augmentation for speech recognition", Interspeech 2015, without its change of pitch). Below 1.
+        mixstyle: Probability that an example gets part of the style of another one of its batch: mean and standard deviation
+            over the frames of each bin become share * own + (1 - share) * the other's, with a share from Beta(alpha, alpha)
+            (Kim et al., "Domain generalization on efficient acoustic scene classification using residual normalization", 2021;
+            Schmid et al., "Efficient acoustic scene classification with CP-Mobile", 2023; there, for a whole batch).
+        mixstyle_alpha: The parameter alpha, above 0. If it is small, most styles are almost those of one of the two examples.
+        bins: float32 (n_factors, n_bins), from `warped_bins`, of which one row is drawn; None: the vocal tract does not change.
+        speed: Below 1; the speed changes by a factor drawn from 1 - speed to 1 + speed, around a random frame that stays (Ko et
+            al., "Audio augmentation for speech recognition", Interspeech 2015, but without a change of pitch).
     """
 
     def __init__(

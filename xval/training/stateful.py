@@ -1,4 +1,4 @@
-"""Callbacks that give and take their state, so that another process can continue at the end of an epoch."""
+"""Callbacks whose state can be saved and restored, so that another process can continue after an epoch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,23 +10,23 @@ from xval.training.compiled import check_form
 
 
 class Counting(keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback that gives and takes what it holds from an epoch to the next one: numbers, arrays, None.
+    """A callback that saves and restores some of its attributes, which are numbers, arrays or None.
 
     Attributes:
-        held: The names of its attributes that are so.
+        held: The names of these attributes.
     """
 
     held: tuple[str, ...] = ()
 
     def get_state(self) -> dict[str, Any]:
-        """Return what it holds."""
+        """Return the values of these attributes by their names."""
         return {name: getattr(self, name, None) for name in self.held}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Hold what a state says.
+        """Restore the attributes from a state of `get_state`.
 
         Raises:
-            ValueError: It is of another kind of callback.
+            ValueError: The state belongs to another kind of callback.
         """
         if set(state) != set(self.held):
             raise ValueError(f"it has {sorted(state)}")
@@ -37,18 +37,18 @@ class Counting(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EarlyStopping(Counting, keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Stops training early, as Keras does."""
+    """Keras's EarlyStopping, whose state can be saved and restored."""
 
     held = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Hold what a state says; its best weights have the form of the model's."""
+        """Restore a state; raise ValueError if its best weights have other shapes than those of the model."""
         if state["best_weights"] is not None:
             check_form(state["best_weights"], self.model.get_weights())
         super().set_state(state)
 
 
 class Plateaus(Counting, keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]
-    """Lowers the learning rate on plateaus, as Keras does."""
+    """Keras's ReduceLROnPlateau, whose state can be saved and restored."""
 
     held = ("wait", "best", "cooldown_counter")

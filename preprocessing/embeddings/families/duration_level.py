@@ -1,7 +1,7 @@
-"""``duration_level``: two numbers for each clip, its duration (s) and its level (dB of full scale).
+"""``duration_level``: two numbers for each clip, its duration (s) and its level (dB relative to full scale).
 
-A model that reads only these two is the least that any other has to beat: where it is above chance, classes differ by
-how long or how loud their clips are.
+A model of these two numbers is a baseline that every other model should beat: if it is above chance, classes differ in the
+duration or the level of their clips.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ IS_NETWORK = False
 
 
 def identify(name: str) -> Identity:
-    """Return the identity, which is the same for all; there is nothing to be named behind a colon."""
+    """Return the identity, which has no files; the name after the colon has to be empty."""
     if name:
         raise SettingsError(
             f"embedding_model=duration_level:{name}: this family has one set. Write embedding_model=duration_level."
@@ -24,17 +24,17 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "DurationLevel":  # noqa: ARG001
-    """Return what measures clips."""
+    """Return the embedder."""
     return DurationLevel()
 
 
 class DurationLevel:
-    """Measures clips; see `preprocessing.embeddings.embedder.Embedder`."""
+    """An `Embedder` that measures the duration and the level of clips."""
 
     n_layers = 1
     device = "cpu"
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return duration (s) and level (dBFS), float32 (n, 1, 1, 2)."""
+        """Return duration (s) and level (dBFS) of each clip, float32 (n_clips, 1, 1, 2)."""
         durations_s = np.full(len(waveforms), waveforms.shape[1] / sample_rate_hz)
         return np.stack([durations_s, level_dbfs(waveforms)], axis=-1).astype(np.float32)[:, np.newaxis, np.newaxis]

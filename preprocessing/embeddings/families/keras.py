@@ -1,8 +1,8 @@
-"""``keras:FILE``: a model that xval has trained, cut at a layer; the .json file of the same name is next to it.
+"""``keras:FILE``: a hidden layer of a model that xval has trained; the .json file of the same name has to be next to it.
 
-Its embeddings are those of ``xval embed``: the layer's output for each segment of the length of its training
-examples, averaged over time. Layer N is what comes behind N layers with a kernel (convolution, dense, recurrent); the last one
-is what the output layer reads, of an autoencoder its embedding. The file is checked as every model from elsewhere.
+The embeddings are those of ``xval embed``: the output of a layer for each segment of the length of the training examples,
+averaged over time. Layer N is the output of the first N layers with a kernel (convolution, dense, recurrent). The last one is
+the input of the output layer or, for an autoencoder, its embedding. The file is checked like every saved model.
 """
 
 from importlib import import_module
@@ -10,12 +10,12 @@ from importlib import import_module
 from preprocessing.embeddings.embedder import Embedder, Identity, find_file, hash_files, read_rate
 from xval.base.errors import SettingsError
 
-# By its name, as tasks name their evaluation: saved models are read above this room, which knows only what an embedder is.
+# Imported by name, because this package must not import the one that reads saved models.
 _MODULE = "xval.reuse.inference.embedder"
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a saved model, and its rate."""
+    """Return the identity of a saved model, with the sample rate of its features."""
     path = find_file("keras", name)
     described = find_file("keras", str(path.with_suffix(".json")))
     rate_hz = read_rate(described, "feature_settings", "sample_rate_hz")
@@ -27,6 +27,6 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> Embedder:  # noqa: ARG001
-    """Return the model."""
+    """Return the saved model as an embedder."""
     embedder: Embedder = import_module(_MODULE).KerasEmbedder(find_file("keras", name))
     return embedder

@@ -1,8 +1,8 @@
 """``onnx:FILE``: any network from samples to embeddings, run by ONNX Runtime.
 
-Its input is float32 (batch, n_samples), or (batch, 1, n_samples), at ``sample_rate_hz`` of the settings; a fixed n_samples cuts
-clips into segments of it, the last one followed by zeros. Its outputs are (batch, n_values) or (batch, n_frames, n_values);
-each counts as a layer, in the order of the file.
+Its input is float32 (batch, n_samples), or (batch, 1, n_samples), at ``sample_rate_hz`` of the settings. If n_samples is fixed,
+clips are cut into segments of this length, and the last one is padded with zeros. Its outputs are (batch, n_values) or (batch,
+n_frames, n_values); each output is a layer, in the order of the file.
 """
 
 from importlib.util import find_spec
@@ -18,11 +18,11 @@ from xval.base.errors import SettingsError, brief, how_to_install
 
 _CHANNEL_AXES = 3
 _NUMBERS = "fiub"
-"""Kinds of numpy: floating, whole, truth values."""
+"""Kinds of NumPy dtypes that are numbers: floating point, signed and unsigned integers, booleans."""
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a file."""
+    """Return the identity of a file, a hash of its content."""
     return Identity(hash_files([find_file("onnx", name)]))
 
 
@@ -39,7 +39,7 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
     try:
         with TemporaryDirectory() as empty:
             options = onnxruntime.SessionOptions()
-            # Weights in other files, which its hash would not cover, are looked for here; without this in the current folder.
+            # External weights, which the hash would not cover, are searched here, and no longer in the current folder.
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # onnxruntime has no base class of its errors
@@ -54,7 +54,11 @@ _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 class OnnxEmbedder:
-    """A network that ONNX Runtime has loaded."""
+    """An `Embedder` whose network runs in ONNX Runtime.
+
+    Raises:
+        SettingsError: The network has other inputs than samples, or no outputs.
+    """
 
     def __init__(self, session: Any, path: Path) -> None:
         inputs = session.get_inputs()
@@ -74,7 +78,7 @@ class OnnxEmbedder:
         self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the outputs; see `Embedder`."""
+        """Return the outputs of the network for clips, with the shapes of `Embedder.embed`."""
         batch, length = self._input.shape[0], self._input.shape[-1]
         if isinstance(length, int):
             missing = -waveforms.shape[1] % length

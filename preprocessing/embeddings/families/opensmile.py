@@ -1,8 +1,9 @@
-"""``opensmile:FEATURE_SET``: the hand-made feature sets of openSMILE, such as eGeMAPSv02 and ComParE_2016.
+"""``opensmile:FEATURE_SET``: the handcrafted feature sets of openSMILE, such as eGeMAPSv02 and ComParE_2016.
 
-Pooled, a clip has the set's functionals (88 of eGeMAPSv02, 6,373 of ComParE_2016); with ``embedding_pooling = none`` the
-low-level descriptors of each 10 ms (25 and 65). Method: Eyben, Wöllmer & Schuller 2010; Eyben et al. 2016 (eGeMAPS); Schuller
-et al. 2016 (ComParE). openSMILE's licence allows private, research and educational use, not commercial use.
+With pooling, a clip has the functionals of the set (88 of eGeMAPSv02, 6,373 of ComParE_2016); with ``embedding_pooling =
+none``, it has the low-level descriptors for every 10 ms (25 and 65). Sources: Eyben, Wöllmer & Schuller 2010 (openSMILE); Eyben
+et al. 2016 (eGeMAPS); Schuller et al. 2016 (ComParE). openSMILE's licence allows private, research and educational use, not
+commercial use.
 """
 
 import math
@@ -39,15 +40,15 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "OpenSmile":
-    """Return the feature set."""
+    """Return the embedder of a feature set, and print the licence of openSMILE."""
     _find_set(name)
-    if multiprocessing.parent_process() is None:  # once, not by each process that embeds
+    if multiprocessing.parent_process() is None:  # printed once, not by each process that embeds
         print(LICENCE, file=sys.stderr)  # noqa: T201
     return OpenSmile(name, is_pooled=is_pooled)
 
 
 class OpenSmile:
-    """A feature set of openSMILE; in a separate process if this one has loaded a library next to which openSMILE crashes."""
+    """An `Embedder` of openSMILE features, in a separate process if this one has loaded a library that makes it crash."""
 
     n_layers = 1
     device = "cpu"
@@ -58,7 +59,7 @@ class OpenSmile:
         self._call: Callable[..., Any] = lambda function, *arguments: function(*arguments)
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the features; see `Embedder`."""
+        """Return the features of clips, with the shapes of `Embedder.embed`."""
         if self._process is None and any(library in sys.modules for library in _NOT_BESIDE):
             self._process = own_process()
             self._call = self._process.__enter__()
@@ -67,7 +68,10 @@ class OpenSmile:
 
 
 def functional_families(name: str) -> list[str]:
-    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one."""
+    """Return the group of each functional of a set, in their order: the name of its low-level descriptor.
+
+    Descriptors of voiced and of unvoiced frames are one group, and all MFCCs are one group.
+    """
     _find_set(name)
     if any(library in sys.modules for library in _NOT_BESIDE):
         with own_process() as call:
@@ -86,7 +90,7 @@ def _extract(name: str, is_pooled: bool, waveforms: NDArray[np.float32], sample_
     waveforms = np.pad(waveforms, ((0, 0), (0, missing)))
     smile = _make_smile(name, is_pooled)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it warns of is NaN, which is refused
+        warnings.simplefilter("ignore")  # it warns of NaN, for which the caller raises an error
         values = [smile.process_signal(samples, sample_rate_hz).to_numpy(np.float32) for samples in waveforms]
     return np.stack(values)[:, np.newaxis]
 

@@ -1,10 +1,10 @@
-"""``praat``: 23 functionals of a clip as Praat measures them, by the package praat-parselmouth.
+"""``praat``: 23 functionals of a clip, measured by Praat through the package praat-parselmouth.
 
-Pitch by autocorrelation from 75 to 600 Hz (mean, deviation, 5th and 95th percentile, Hz), share of voiced frames, intensity of
-these (the same four, dB), jitter (local, rap, ppq5), shimmer (local, apq3, apq5), harmonicity (mean, deviation, dB), and of the
-first three formants in voiced frames mean and standard deviation (Hz). What is undefined, as jitter without voice, is 0; the
-share of voiced frames tells it. Methods: Boersma 1993 (pitch, harmonicity); Boersma & Weenink, Praat; Jadoul, Thompson & de
-Boer 2018 (Parselmouth).
+They are the pitch by autocorrelation from 75 to 600 Hz (mean, standard deviation, 5th and 95th percentile, Hz), the share of
+voiced frames, their intensity (the same four, dB), jitter (local, rap, ppq5), shimmer (local, apq3, apq5), harmonicity (mean
+and standard deviation, dB), and the first three formants in voiced frames (mean and standard deviation, Hz). Undefined values,
+such as jitter without voiced frames, are 0; the share of voiced frames shows whether there are any. Sources: Boersma 1993
+(pitch, harmonicity); Boersma & Weenink, Praat; Jadoul, Thompson & de Boer 2018 (Parselmouth).
 """
 
 from hashlib import blake2b
@@ -29,7 +29,7 @@ _UNDEFINED_DB = -200.0  # what Praat writes where there is no period
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of the functionals: the version of the package, which has its Praat within."""
+    """Return the identity of the functionals: a hash of the version of the package, which includes Praat."""
     if name:
         raise SettingsError(f"embedding_model=praat:{name}: this family has one set. Write embedding_model=praat.")
     if find_spec("parselmouth") is None:
@@ -41,19 +41,19 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "PraatFunctionals":  # noqa: ARG001
-    """Return the functionals; a clip has one frame of them, whatever the pooling."""
+    """Return the embedder; a clip has one frame of functionals, with and without pooling."""
     identify(name)
     return PraatFunctionals()
 
 
 class PraatFunctionals:
-    """Praat at work."""
+    """An `Embedder` that measures clips by Praat."""
 
     n_layers = 1
     device = "cpu"
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the functionals; see `Embedder`."""
+        """Return the functionals of clips, float32 (n_clips, 1, 1, 23)."""
         missing = max(0, int(np.ceil(_SHORTEST_S * sample_rate_hz)) - waveforms.shape[1])
         padded = np.pad(waveforms, ((0, 0), (0, missing))).astype(np.float64)
         values = np.array([_measure(samples, sample_rate_hz) for samples in padded], np.float32)
@@ -82,14 +82,14 @@ def _measure(samples: NDArray[np.float64], sample_rate_hz: int) -> list[float]:
 
 
 def _describe(values: NDArray[np.float64]) -> list[float]:
-    """Return mean, deviation, 5th and 95th percentile; NaN of nothing."""
+    """Return mean, standard deviation, 5th and 95th percentile; NaN if there are no values."""
     if not values.size:
         return [np.nan] * 4
     return [float(values.mean()), float(values.std()), *map(float, np.percentile(values, (5, 95)))]
 
 
 def _perturbations(sound: Any) -> list[float]:
-    """Return jitter and shimmer, as shares of a period and of an amplitude."""
+    """Return jitter (relative to the mean period) and shimmer (relative to the mean amplitude), three measures each."""
     from parselmouth.praat import call
 
     points = call(sound, "To PointProcess (periodic, cc)", _LOWEST_HZ, _HIGHEST_HZ)
@@ -99,10 +99,10 @@ def _perturbations(sound: Any) -> list[float]:
 
 
 def _formants(sound: Any, times_s: NDArray[np.float64]) -> list[float]:
-    """Return mean and standard deviation of each formant at these times."""
+    """Return mean and standard deviation of each formant at these times (Hz)."""
     tracks = sound.to_formant_burg()
-    figures: list[float] = []
+    statistics: list[float] = []
     for number in range(1, _N_FORMANTS + 1):
         at_times = np.array([tracks.get_value_at_time(number, time_s) for time_s in times_s], np.float64)
-        figures += _describe(at_times[np.isfinite(at_times)])[:2]
-    return figures
+        statistics += _describe(at_times[np.isfinite(at_times)])[:2]
+    return statistics

@@ -1,9 +1,9 @@
 """``resemblyzer``: a speaker encoder, 256 values for each segment of 1.6 s, with the weights of the package Resemblyzer.
 
 Three LSTM layers on 40 mel powers, trained to distinguish speakers (Wan et al. 2018, "Generalized end-to-end loss for speaker
-verification"; https://github.com/resemble-ai/Resemblyzer, Apache-2.0). A clip is raised to -30 dBFS where it is softer, and cut
-into segments that begin 0.77 s apart; their embeddings, non-negative and of length 1, are its frames. Of the package only the
-file with the weights is read: pauses are not removed, as its own preprocessing does.
+verification"; https://github.com/resemble-ai/Resemblyzer, Apache-2.0). A clip that is softer than -30 dBFS is amplified to this
+level, and cut into segments that begin 0.77 s apart; their embeddings, which are non-negative and have Euclidean norm 1, are
+its frames. Only the file with the weights is read from the package. Unlike its own preprocessing, pauses are not removed.
 """
 
 from importlib.util import find_spec
@@ -33,7 +33,7 @@ _LEVEL_DBFS = -30
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of the weights."""
+    """Return the identity, a hash of the weights; the name after the colon has to be empty."""
     return Identity(hash_files([_find_weights(name)]), _RATE_HZ)
 
 
@@ -53,7 +53,7 @@ def load(name: str, *, is_pooled: bool) -> "SpeakerEncoder":  # noqa: ARG001
 
 
 class SpeakerEncoder:
-    """The encoder at work."""
+    """An `Embedder` with one layer, a frame for each segment."""
 
     n_layers = 1
 
@@ -62,7 +62,7 @@ class SpeakerEncoder:
         self._network = network.to(device)
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the embeddings of the segments; see `Embedder`."""
+        """Return the embeddings of the segments of clips, float32 (n_clips, 1, n_segments, 256)."""
         import torch
 
         power = np.mean(waveforms**2, axis=1, keepdims=True)
@@ -83,7 +83,7 @@ class SpeakerEncoder:
 
 
 def _segment_starts(n_samples: int) -> list[int]:
-    """Return the first frame of each segment; the last one is skipped where most of it would be padding."""
+    """Return the first frame of each segment; the last segment is dropped if less than 75 % of it is audio."""
     n_frames = -(-(n_samples + 1) // _HOP)
     firsts = list(range(0, max(1, n_frames - _STRETCH_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))
     coverage = (n_samples - firsts[-1] * _HOP) / (_STRETCH_FRAMES * _HOP)

@@ -1,18 +1,18 @@
 """``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
 
-The weights are a folder, or are in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
-identity is every .json and .safetensors file, in folders below and hidden ones too. transformers reads no others here:
-pickles, texts, tokenizers and code (trust_remote_code is off) change no embedding. Layer 0 is what enters
-the first block, layer N what the model gives (its last block, normalised where the model does so).
+The model is a folder, or is in the cache of the Hugging Face hub under its name. Its weights have to be safetensors, never a
+pickle. Its identity is a hash of every .json and .safetensors file, also in subfolders and hidden. transformers reads no other
+files here: pickles, texts, tokenizers and code (trust_remote_code is off) cannot change an embedding. Layer 0 is the input of
+the first block, the last layer the output of the model (its last block, normalised if the model does so).
 
 | model | frames | longest segment |
 |---|---|---|
 | wav2vec2, HuBERT, WavLM ... | one for every 20 ms | 30 s; longer clips are cut |
 | Whisper's encoder | one for every 20 ms; those of the padding are skipped | 30 s |
 | AST | patches of one time averaged over frequency, one for every 100 ms; those of the padding are skipped | 10.24 s |
-| CLAP | one for each segment, its projected embedding of length 1 | 10 s |
+| CLAP | one for each segment, its projected embedding with Euclidean norm 1 | 10 s |
 
-Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al. 2022 (WavLM), Radford et al. 2023 (Whisper),
+Sources: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al. 2022 (WavLM), Radford et al. 2023 (Whisper),
 Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).
 """
 
@@ -39,11 +39,11 @@ _READ = ("*.json", _WEIGHTS)
 _INDEX = ".safetensors.index.json"
 _ADAPTER = "adapter_config.json"
 _UNUSED = ("masked_spec_embed",)
-"""Weights that only training uses, which some files lack."""
+"""Weights that are used only in training and that some files lack."""
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a model: the content of its files, and its rate."""
+    """Return the identity of a model: a hash of its files, and its sample rate."""
     folder = _find_folder(name)
     names = list_files(folder, _READ)
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
@@ -54,12 +54,16 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
-    """Return the model."""
+    """Return the model as an embedder."""
     return TransformersEmbedder(load_frames(name))
 
 
 def load_frames(name: str) -> "TransformerFrames":
-    """Return the model as a torch module, on the CPU."""
+    """Return the model as a torch module on the CPU.
+
+    Raises:
+        SettingsError: There is no such model, it is of a kind that is not supported, or its files are damaged or incomplete.
+    """
     folder = _find_folder(name)
     import torch
     from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
@@ -83,7 +87,7 @@ def load_frames(name: str) -> "TransformerFrames":
         return TransformerFrames(model.get_encoder() if kind == WHISPER else model, extractor)
     except XvalError:
         raise
-    except Exception as error:  # whatever damaged files and settings that do not fit make of the libraries
+    except Exception as error:  # the libraries raise errors of many kinds for damaged files and wrong settings
         raise SettingsError(
             f"embedding_model=transformers:{name}: {folder} cannot be loaded ({one_line(error)[:300]}). A file is damaged, "
             "or the model needs more memory than available. Download it again, or choose another model."
@@ -91,7 +95,7 @@ def load_frames(name: str) -> "TransformerFrames":
 
 
 class TransformersEmbedder:
-    """Frames of clips of one length, as arrays."""
+    """An `Embedder` of a transformers model."""
 
     def __init__(self, frames: "TransformerFrames") -> None:
         import torch
@@ -100,7 +104,7 @@ class TransformersEmbedder:
         self._frames, self.n_layers = frames.to(self.device).eval(), frames.n_layers
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002 - that of the identity
-        """Return the embeddings; see `Embedder`."""
+        """Return the frames of clips, with the shapes of `Embedder.embed`."""
         import torch
 
         with torch.inference_mode():
@@ -129,7 +133,7 @@ def _check_complete(name: str, missing_keys: Iterable[str]) -> None:
 
 
 def _check_weights(name: str, folder: Path, named: Any) -> None:
-    """Refuse weights that the config names and that do not count as the model's."""
+    """Raise SettingsError if the config names a file of weights that is not one of the folder's safetensors."""
     if named is None:
         return
     file = Path(str(named)).as_posix()
@@ -142,10 +146,10 @@ def _check_weights(name: str, folder: Path, named: Any) -> None:
 
 
 def _check_reach(name: str, folder: Path, names: list[str]) -> None:
-    """Refuse what names files that do not count as the model's: an index of weights, or an adapter, whose model is elsewhere.
+    """Check that the model loads only files that its hash covers.
 
     Raises:
-        SettingsError: There is one; or an index is damaged.
+        SettingsError: An adapter loads another model; or an index of weights names other files, or is damaged.
     """
     where = f"embedding_model=transformers:{name}"
     if _ADAPTER in names:
@@ -168,7 +172,7 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
 
 
 def _find_folder(name: str) -> Path:
-    """Return the folder with the files of a model, without asking the network."""
+    """Return the folder with the files of a model, without network access."""
     where = f"embedding_model=transformers:{name}"
     if not name:
         raise SettingsError(

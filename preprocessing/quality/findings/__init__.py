@@ -1,5 +1,5 @@
-"""What may be wrong with a dataset: each rule next to its words. `xval.base.findings.rules_of` finds them in these files.
+"""The rules for possible faults of a dataset, each with its texts. `xval.base.findings.rules_of` finds them in these files.
 
-A `Fault` is looked for in the facts about every clip by `xval prepare --check`; a `Caution` in the table of a prepared corpus,
-by `xval prepare` and every run.
+``xval prepare --check`` applies each `Fault` to the facts about every clip. ``xval prepare`` and every run apply each `Caution`
+to the table of a prepared dataset.
 """

@@ -1,4 +1,4 @@
-"""Classes and items that have too little, numbers as classes, and labels that a review has changed."""
+"""Rules about classes and items with too few clips, numbers as classes, and labels that a review has changed."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from xval.base.findings import Finding
 from xval.folds.random_split import is_random_split
 
 SMALLEST_N_ITEMS = 3
-_FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
+_FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or numbers from 0 to 9, are names of classes
 _first = partial(first_names, most=3)
 
 CORRECTED = Finding(
@@ -124,13 +124,13 @@ def _numbers_as_classes(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
 
 
 def are_measured(clips: pd.DataFrame) -> bool:
-    """Return whether all labels are numbers that look like measurements. Columns: label."""
+    """Return whether all labels (column label) are numbers that look like measured values."""
     names = sorted(set(clips["label"]), key=natural_key)
     return all(NUMBER.fullmatch(name) for name in names) and (are_measurements(clips["label"].tolist()) or _are_no_codes(names))
 
 
 def _are_no_codes(names: Sequence[str]) -> bool:
-    """Return whether numbers have fractions or gaps, as ages have; codes of classes are such as 0 to 9, 1 to 50, 01 and 03."""
+    """Return whether numbers have fractions or gaps, like ages; codes of classes are like 0 to 9, 1 to 50, or 01 and 03."""
     if any("." in name for name in names):
         return True
     if any(re.match(r"[+-]?0\d", name) for name in names):

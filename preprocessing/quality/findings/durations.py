@@ -1,4 +1,4 @@
-"""Clips that are cut, padded, or told by their length."""
+"""Rules about clips that are cut or padded, and about classes that the duration of a clip reveals."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from xval.base.errors import counted
 from xval.base.findings import Finding
 
 LARGEST_PADDING = 5
-"""An example may be so many times as long as a clip in it before it is named."""
+"""Largest ratio of the length of an example to that of its clip without a finding."""
 LARGEST_SHARE_OF_DURATIONS = 0.5
 _FEWEST_DURATIONS = 20
 
@@ -80,14 +80,21 @@ def _padded_clips(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
 
 
 def padded_durations(clips: pd.DataFrame, settings: FeatureSettings) -> "tuple[pd.Series[float], float]":
-    """Return the durations of the clips padded to more than `LARGEST_PADDING` times their length, and to what length in s.
+    """Return the durations of clips that are padded to more than `LARGEST_PADDING` times their length, and the padded length.
 
-    None where it is less than half of the clips: a few short ones are in every corpus. Columns: duration_s, NaN where unknown.
+    If these are less than half of the clips, none is returned, because every dataset has a few short clips.
+
+    Args:
+        clips: One row per clip: duration_s; NaN: not known.
+        settings: Settings of the features.
+
+    Returns:
+        The durations (s) with the index of the clips, and the length of an example (s).
     """
     durations = clips["duration_s"].dropna()
     longest = clip_samples(settings, float(durations.max())) if len(durations) else None
     n_samples = window_samples(settings) or longest
-    if n_samples is None or settings.crop_s is not None:  # crops are cut of what is there
+    if n_samples is None or settings.crop_s is not None:  # crops are not padded
         return durations.iloc[:0], 0.0
     if settings.features == "waveform" and settings.clip_length_s is not None:
         n_samples = min(n_samples, round(settings.clip_length_s * settings.sample_rate_hz))
@@ -97,14 +104,14 @@ def padded_durations(clips: pd.DataFrame, settings: FeatureSettings) -> "tuple[p
 
 
 class LostAudio(NamedTuple):
-    """How many clips lose how much.
+    """How many clips are cut, and how much audio they lose.
 
     Attributes:
-        n_clips: All of them, of known length.
-        n_cut: Those that are longer than what is used of a clip.
-        share: Of the audio of these, what is lost, 0 to 1.
-        n_shorter: Those that are shorter than that.
-        is_trimmed: Whether silence is taken off first, so that clips lose less than that, or nothing.
+        n_clips: Number of clips of known length.
+        n_cut: Number of clips that are longer than the used part.
+        share: Share of the audio of the cut clips that is lost, 0 to 1.
+        n_shorter: Number of clips that are shorter than the used part.
+        is_trimmed: Whether silence is removed first, so that clips may lose less than that, or nothing.
     """
 
     n_clips: int
@@ -124,7 +131,12 @@ class LostAudio(NamedTuple):
 
 
 def lost_audio(clips: pd.DataFrame, settings: FeatureSettings) -> LostAudio:
-    """Return what ``clip_length_s`` leaves out of clips. Columns: duration_s, NaN where unknown."""
+    """Return how much audio ``clip_length_s`` cuts off.
+
+    Args:
+        clips: One row per clip: duration_s; NaN: not known.
+        settings: Settings of the features.
+    """
     durations = clips["duration_s"].dropna().to_numpy()
     n_samples = (durations * settings.sample_rate_hz).round()
     lost = lost_samples(n_samples, settings, None)
@@ -136,7 +148,7 @@ def lost_audio(clips: pd.DataFrame, settings: FeatureSettings) -> LostAudio:
 
 @Caution(13, CUT, CUT_TWICE, CROPPED, CROPPED_WINDOWS)
 def cut(features: Features) -> Iterator[Finding]:
-    """Yield how many clips ``clip_length_s`` cuts, and of how many ``crop_s`` takes a part in each epoch."""
+    """Yield findings on the number of clips that ``clip_length_s`` cuts, and of which ``crop_s`` uses a part in each epoch."""
     clips, settings = features.clips, features.settings
     if not features.has_whole_clips:
         return

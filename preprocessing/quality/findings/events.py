@@ -1,4 +1,4 @@
-"""Annotated events: recordings without any, classes of one item, and events that the targets of frames leave out."""
+"""Rules about annotated events: recordings without any, classes of only one item, and events that are lost in frames."""
 
 import math
 from collections import Counter
@@ -61,13 +61,14 @@ def _warn_of_events(features: Features) -> Iterator[Finding]:
 def lost_events(
     annotations: pd.DataFrame, clips: pd.DataFrame, frames: FrameSettings, sample_rate_hz: int
 ) -> Iterator[Finding]:
-    """Yield what to do about events that no frame has, and about frames of which one class of several is kept.
+    """Yield findings on events that are in no frame, and on frames of which only one of several classes is kept.
 
     Args:
-        annotations: clip, start_s, end_s, label, annotator.
-        clips: The recordings: clip, duration_s.
-        frames: How they are cut. A policy that names nobody here is for the run to refuse.
-        sample_rate_hz: Of the features.
+        annotations: One row per event: clip, start_s, end_s, label, annotator.
+        clips: One row per recording: clip, duration_s.
+        frames: How recordings are cut into frames. If its policy names an annotator who is not in the annotations, nothing is
+            yielded, because the run raises an error.
+        sample_rate_hz: Sample rate of the features (Hz).
     """
     if frames.annotation_policy not in (*POLICIES, *annotations["annotator"]):
         return
@@ -103,7 +104,7 @@ def lost_events(
 
 
 def _shares(parts: Counter[str], wholes: Counter[str]) -> str:
-    """Return ``click: all 6, call: 2 of 10``, those of which most is lost first."""
+    """Return a text such as ``click: all 6, call: 2 of 10``, the classes that lose most first."""
     lost = sorted((name for name in parts if parts[name]), key=lambda name: (-parts[name] / wholes[name], natural_key(name)))
     return first_names(
         f"{name}: {f'all {wholes[name]}' if parts[name] == wholes[name] else f'{parts[name]} of {wholes[name]}'}"

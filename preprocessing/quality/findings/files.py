@@ -1,4 +1,4 @@
-"""Files that cannot be read, hold no sound, or hold more than their header says."""
+"""Rules about files that cannot be read, contain no sound, or contain more than their header says."""
 
 import pandas as pd
 
@@ -36,11 +36,11 @@ _UNREADABLE = {
         "Export the file again; a program that processed it probably divided by zero.",
     ),
 }
-"""What makes a clip unreadable, with what it means and what to do."""
+"""For each value of the column ``broken``: what it means, and what to do."""
 
 
 def broken_clips(kind: str) -> Find:
-    """Return a function that finds the clips that cannot be read, for this reason."""
+    """Return a function of a rule that finds the clips whose column ``broken`` has this value."""
 
     def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         reasons = facts.loc[facts["broken"] == kind, "reason"]
@@ -50,7 +50,7 @@ def broken_clips(kind: str) -> Find:
 
 
 def files_with(column: str) -> Find:
-    """Return the rule that finds clips whose file has a text in a column of its header's facts."""
+    """Return a function of a rule that finds the clips with a text in a column, such as ``longer``."""
 
     def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         texts = facts.loc[facts["broken"].isna(), column].dropna()

@@ -1,4 +1,4 @@
-"""Audio that is there more than once: identical, overlapping, copied or nearly identical, under one item or several."""
+"""Rules about audio that a dataset has more than once: identical, overlapping, copied or nearly identical."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -32,10 +32,10 @@ CONTRADICTING = Finding(
 
 
 def same_audio(differing: Literal["item", "label"] | None) -> Find:
-    """Return a function that finds clips whose decoded audio is there again.
+    """Return a function of a rule that finds clips with the same decoded audio as another clip.
 
     Args:
-        differing: What is another one there; None: it is there under the same item, and under no other.
+        differing: The column in which these clips differ; None: all of them belong to the same item.
     """
 
     def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
@@ -55,7 +55,7 @@ def same_audio(differing: Literal["item", "label"] | None) -> Find:
 
 
 def nearly_identical(*, across_items: bool) -> Find:
-    """Return a function that finds clips that hold the recording of another clip, of another item or of the same one."""
+    """Return a function of a rule that finds clips that contain the same recording as a clip of another, or the same, item."""
 
     def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         if "twin" not in facts:
@@ -72,7 +72,7 @@ def nearly_identical(*, across_items: bool) -> Find:
 
 
 def _others(group: pd.DataFrame, differing: str | None) -> Iterator[tuple[int, str]]:
-    """Yield each row of a group of equal clips with another clip of it: one that differs in a column, if one is given."""
+    """Yield each row of a group of equal clips with a text that names another clip; given a column, one that differs in it."""
     clips = list(group["clip"])
     values = list(range(len(group)) if differing is None else group[differing])
     second = next(position for position, value in enumerate(values) if value != values[0])

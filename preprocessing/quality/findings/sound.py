@@ -1,4 +1,4 @@
-"""What is lost or added before sound is a feature: levels, sample rates and channels."""
+"""Rules about levels, sample rates and channels, by which sound is lost or distorted before features are computed."""
 
 from collections.abc import Iterator
 from math import log10
@@ -34,7 +34,8 @@ ABOVE = Finding(
     _GIVE_RATE,
 )
 ABOVE_OF_EMBEDDING = Finding(
-    _WHO + "{n_chosen:has|have} {shares} of the power above {khz:g} kHz, which the rate of the embedding, {wanted} discards",
+    _WHO
+    + "{n_chosen:has|have} {shares} of the power above {khz:g} kHz, which the rate of the embedding ({wanted} Hz) discards",
     "Use features of frames instead, such as --set features=logmel --set sample_rate_hz={lowest_rate_hz}",
 )
 CANCELLED = Finding(
@@ -132,7 +133,7 @@ def _warn_of_upsampling(features: Features) -> Iterator[Finding]:
 
 
 def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
-    """Return the options that give another sample rate, at which windows are as long in seconds."""
+    """Return the options for another sample rate, with window and hop lengths that stay the same in seconds."""
     given: dict[str, object] = {"sample_rate_hz": rate_hz}
     if settings.features != "waveform" or settings.frontend != "none":
         lengths = {name: getattr(settings, name) for name in ("n_fft", "win_length", "hop_length")}  # samples

@@ -144,6 +144,15 @@ def test_an_interrupted_unpacking_begins_again_without_the_network(
     assert server.asked == []
 
 
+def test_a_note_that_was_not_written_whole_is_none(server: Server, corpus: Path) -> None:
+    archives = [server.offer("one.zip", zipped({"a.wav": "a"}))]
+    download(archives, corpus, console())
+    (corpus / WORK_FOLDER / "one.zip.unpacked.txt").write_text("")
+    download(archives, corpus, console())
+    assert server.asked == ["/one.zip", "/one.zip"]
+    assert files(corpus) == ["a.wav"]
+
+
 def test_an_archive_put_there_by_hand_needs_no_network_and_stays(server: Server, corpus: Path) -> None:
     archive = server.offer("one.zip", zipped({"a.wav": "a"}))
     corpus.mkdir(parents=True)

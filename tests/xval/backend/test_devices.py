@@ -189,6 +189,18 @@ def test_gpus_are_read_from_the_driver_s_own_tool(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.find_gpus.__wrapped__() == ()
 
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,7,0")  # CUDA ends at an unknown one, and so do all backends
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0, "580.1"),)
+
+
+def test_a_note_of_the_driver_s_tool_is_no_gpu(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'No devices were found'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert devices.find_gpus.__wrapped__() == ()
+
 
 # JAX's cache of compiled programs
 

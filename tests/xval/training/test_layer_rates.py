@@ -102,5 +102,7 @@ def test_frozen_blocks_are_trained_one_after_the_other_and_their_batch_normalisa
 
 
 def test_an_optimizer_that_applies_gradients_in_its_own_way_is_refused(make_settings):
-    with pytest.raises(SettingsError, match=r"layer_learning_rate_decay: optimizer .* has its own apply\(\)"):
+    with pytest.raises(
+        SettingsError, match=r"layer_learning_rate_decay: optimizer .* has its own apply\(\).* Remove layer_learning_rate"
+    ):
         prepare_layer_rates(OwnWay(0.1), make_settings(layer_learning_rate_decay=0.5))

@@ -1,7 +1,7 @@
-"""Functions and classes that a notebook's cell or a session defines, written as modules that other processes can import.
+"""Write functions and classes of a notebook cell or a Python session as modules, which other processes can import.
 
-A module has the source of the definition and of what it uses of the session: imports, further definitions, and constants. Its
-name is made from the hash of its syntax tree, so that another definition is another module.
+A module contains the source of the definition and of all that it uses from the session: imports, other definitions and
+constants. Its name has the hash of its syntax tree, so that a changed definition is a new module.
 """
 
 import __future__
@@ -41,17 +41,21 @@ from xval.base.user_code.syntax_trees import (
 )
 
 ARCHITECTURE_CONSTANTS = ("reshaping_type", "task_types", "features", "backends", "defaults")
-"""What a file says of its architecture, and also the cell that defines it."""
+"""Names of variables by which a file, or a cell, describes the architecture that it defines."""
 
 _PREFIX = "cell_"
 _N_DIGITS = 8
 _MISSING = object()
 _FOLDERS: list[TemporaryDirectory[str]] = []
-"""Where the modules of this process are written, until a run keeps them next to its results."""
+"""The folder where the modules of this process are written, until a run copies them next to its results; empty: none yet."""
 
 
 def write_cell_module(part: Any, setting: str) -> str:
-    """Write a module with a function or class of the session and what it uses; return the name of the module.
+    """Write a module with a function or class of the session and all that it uses; return the name of the module.
+
+    Args:
+        part: The function or class.
+        setting: The setting whose value it is, for errors; of an ``architecture``, the constants of its cell are written too.
 
     Raises:
         SettingsError: Its source cannot be read, or it uses an object of the session that cannot be written as source.
@@ -69,25 +73,30 @@ def write_cell_module(part: Any, setting: str) -> str:
 def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture: bool = False) -> str:
     text = _Writing(part, used_by, is_architecture=is_architecture).text()
     tree = ast.parse(text)
-    files = [path for _, path in named_files(tree, [Path.cwd()])]  # which jobs read from the folder of the session
+    files = [path for _, path in named_files(tree, [Path.cwd()])]  # jobs run in the folder of the session and read them there
     name = f"{_PREFIX}{_hash_all(tree, files)}"
     if not _FOLDERS:
         _FOLDERS.append(TemporaryDirectory(prefix="xval_cells_"))
-    if _FOLDERS[0].name not in sys.path:  # a session may set the path anew
+    if _FOLDERS[0].name not in sys.path:  # a session may have replaced the path
         sys.path.append(_FOLDERS[0].name)
     _write(Path(_FOLDERS[0].name) / f"{name}.py", text)
-    # The cell may have registered its own classes with Keras since, under the names of those of the module.
+    # Forgotten, so that it is imported again: the cell may have registered its classes with Keras since, under the same names.
     sys.modules.pop(name, None)
     return name
 
 
 def is_cell_module(name: str) -> bool:
-    """Return whether a module is one that `write_cell_module` has made."""
+    """Return whether a module has a name as `write_cell_module` gives it."""
     return CELL_MODULE.fullmatch(name) is not None
 
 
 def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
-    """Write those of some modules that `write_cell_module` has made into a folder, where they are imported from then on."""
+    """Copy modules of cells, and those that they import, into a folder, from which they are imported from then on.
+
+    Args:
+        names: Names of modules; those that are no modules of cells are skipped.
+        folder: Created if needed.
+    """
     waiting = [*filter(is_cell_module, names)]
     while waiting:
         source = Path(_FOLDERS[0].name) / f"{waiting.pop()}.py" if _FOLDERS else Path()
@@ -102,7 +111,7 @@ def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
 def _write(path: Path, text: str) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_atomically(path, text.encode())
-    invalidate_caches()  # a folder that has just been read is not read again otherwise
+    invalidate_caches()  # otherwise Python does not see a file that is added to a folder it has just listed
 
 
 def _hash_all(tree: ast.Module, files: Iterable[Path]) -> str:
@@ -114,10 +123,10 @@ def _hash_all(tree: ast.Module, files: Iterable[Path]) -> str:
 
 
 class _NotWritableError(Exception):
-    """Says why a definition cannot be written as a module, after its name.
+    """Why a definition cannot be written as a module; the text continues a sentence that begins with its name.
 
     Attributes:
-        remedy: What can be changed; empty: nothing in the session.
+        remedy: What the user can change in the session; empty: nothing.
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
@@ -126,14 +135,14 @@ class _NotWritableError(Exception):
 
 
 class _CircleError(Exception):
-    """Two definitions use each other, so that they are in one module."""
+    """Two definitions use each other, so they have to be in one module."""
 
 
 class _Writing:
-    """The writing of a module.
+    """The source of a module, collected from the session.
 
-    Classes that it uses, and what has a decorator, are imported from their own modules: Keras registers them, once however
-    many networks use them.
+    Classes that the definition uses, and functions with a decorator, become modules of their own: Keras may register them, and
+    must do so only once however many networks use them.
 
     Attributes:
         imports: Import statements.
@@ -168,7 +177,7 @@ class _Writing:
         self.statements.append(found.text)
 
     def _add_names(self, text: str) -> None:
-        """Add what a statement uses of the session."""
+        """Add all that a statement uses from the session."""
         chains = [*names_used(ast.parse(text))]
         for name in sorted(_global_names(text)):
             self._add(name, [chain for chain in chains if chain[0] == name])
@@ -203,7 +212,7 @@ class _Writing:
                 ) from error
 
     def _add_of_session(self, name: str, value: Any) -> None:
-        """Add a function or class that the session defines, under the name that it is used by."""
+        """Add a function or class that the session defines, under the name by which it is used."""
         own = str(value.__name__)
         if not own.isidentifier():
             raise _NotWritableError(
@@ -236,7 +245,7 @@ class _Writing:
                 yield f"import {path}"
 
     def _import_of(self, name: str, value: object) -> str | None:
-        """Return the import of the session that a name has its value from."""
+        """Return the import statement of the session that gives a name its value; None: there is none."""
         for bound, module, inner, _ in imports_in(self._nodes(), package=""):
             loaded = sys.modules.get(module)
             if bound == name and not inner and loaded is value:
@@ -257,7 +266,7 @@ class _Writing:
                     yield ast.unparse(node)
 
     def _nodes(self) -> Iterator[ast.AST]:
-        """Yield the parts of statements outside of definitions: of the cell, then of the other ones of the session."""
+        """Yield the syntax nodes outside of definitions, of the cell and then of the other cells of the session."""
         for tree in (self._tree, *_session_trees()):
             for statement in tree.body:
                 yield from walk_outside_functions(statement)
@@ -267,18 +276,18 @@ class _Source:
     """The source of a function or class of the session.
 
     Attributes:
-        text: Its definition.
-        is_registered: Whether it may be registered somewhere: a class, or what has a decorator.
-        tree: Of the whole cell.
-        names: What its global names mean.
-        has_future_annotations: Whether its annotations are not evaluated.
+        text: The source of its definition.
+        is_registered: Whether it may be registered somewhere, because it is a class or has a decorator.
+        tree: Syntax tree of the whole cell.
+        names: The global variables that it sees.
+        has_future_annotations: Whether its cell has ``from __future__ import annotations``.
     """
 
     def __init__(self, lines: list[str], tree: ast.Module, node: ast.stmt, function: FunctionType | None) -> None:
         part = "".join(lines[_first_line(node) - 1 : node.end_lineno])
         self.text = dedent(part).rstrip()
         if not _is_statement(self.text, node):
-            self.text = ast.unparse(node)  # such as one behind another on its line
+            self.text = ast.unparse(node)  # such as a definition that shares its line with another statement
         self.tree = tree
         self.is_registered = isinstance(node, ast.ClassDef) or bool(getattr(node, "decorator_list", ()))
         self._node = node
@@ -286,20 +295,20 @@ class _Source:
         self.has_future_annotations = bool(function and function.__code__.co_flags & __future__.annotations.compiler_flag)
 
     def added_to(self, kind: type) -> str:
-        """Return a function of a class that its definition does not have; empty: there is none."""
+        """Return the name of a function that a class got after its definition; empty: there is none."""
         body = getattr(self._node, "body", [])
         bound = {name: statement for statement in body for name in names_bound(statement)}
         for name, function in _functions_of(kind).items():
             is_defined = name in bound and (
                 function.__qualname__ == f"{kind.__qualname__}.{name}" or not isinstance(bound[name], DEFINITIONS)
             )
-            if not is_defined and function.__code__.co_filename != "<string>":  # as of a dataclass
+            if not is_defined and function.__code__.co_filename != "<string>":  # the methods that a dataclass generates
                 return name
         return ""
 
 
 def _find_source(part: Any, used_as: str = "") -> _Source:
-    """Return the source of a function or class of the session; `used_as`: by which name the first one uses it."""
+    """Return the source of a function or class of the session; `used_as` is the name by which another definition uses it."""
     called = f"uses '{used_as}', which" if used_as else "is not available to other processes: it"
     name = str(part.__name__)
     if "<locals>" in str(getattr(part, "__qualname__", "")):
@@ -313,7 +322,7 @@ def _find_source(part: Any, used_as: str = "") -> _Source:
 
 
 def _find_around(function: Any, name: str) -> _Source | None:
-    """Return the definition of a name that a function is in, or is."""
+    """Return the definition with this name that a function is, or that contains it; None: not found."""
     if not isinstance(function, FunctionType):
         return None
     try:
@@ -328,7 +337,7 @@ def _find_around(function: Any, name: str) -> _Source | None:
 
 
 def _find_class(kind: type) -> _Source | None:
-    """Return the definition of a class: where its functions are, or the only one of its name if it has none."""
+    """Return the definition of a class: the one around its functions, or, if it has none, the only one of its name."""
     sources = (_find_around(function, kind.__name__) for function in _functions_of(kind).values())
     if source := next(filter(None, sources), None):
         return source
@@ -365,14 +374,15 @@ def _is_statement(text: str, node: ast.stmt) -> bool:
 
 
 def _session_trees() -> list[ast.Module]:
-    """Return the trees of all cells of the session whose text is kept."""
-    texts = ["".join(entry[2]) for entry in [*linecache.cache.values()] if len(entry) > 1 and entry[1] is None]  # of no file
+    """Return the syntax trees of all cells of the session whose source is known."""
+    # An entry without a modification time is of no file, but of a cell.
+    texts = ["".join(entry[2]) for entry in [*linecache.cache.values()] if len(entry) > 1 and entry[1] is None]
     return [tree for tree in map(_parse, texts) if tree is not None]
 
 
 @cache
 def _parse(text: str) -> ast.Module | None:
-    """Return the tree of a cell, which nobody changes; None: it is not Python."""
+    """Return the syntax tree of a cell, which must not be changed, because it is cached; None: the text is not Python."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -380,7 +390,7 @@ def _parse(text: str) -> ast.Module | None:
 
 
 def _global_names(text: str) -> set[str]:
-    """Return the global names that a statement uses, in whatever scope."""
+    """Return the global names that a statement uses, in any of its scopes."""
     waiting, names = [symtable(text, "cell", "exec")], set[str]()
     while waiting:
         table = waiting.pop()
@@ -390,7 +400,7 @@ def _global_names(text: str) -> set[str]:
 
 
 def _target(node: ast.AST) -> str:
-    """Return the only name that an assignment assigns; empty: something else."""
+    """Return the name to which an assignment assigns; empty: not one name, or no assignment."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
 
@@ -402,7 +412,7 @@ def _follow(value: object, attributes: Iterable[str]) -> object:
 
 
 def _has_path(value: Any) -> bool:
-    """Return whether a function or class is found in its module."""
+    """Return whether a function or class can be imported from its module by its name."""
     module = sys.modules.get(str(value.__module__))
     return str(value.__qualname__) == value.__name__ and hasattr(module, value.__name__)
 
@@ -416,10 +426,10 @@ def _is_literal(node: ast.expr | None) -> bool:
 
 
 def _literal(value: Any) -> str:
-    """Return a plain value as its source.
+    """Return the source of a plain value, such as ``(1, 'a')``.
 
     Raises:
-        ValueError, RecursionError: It has none.
+        ValueError, RecursionError: It is of a type without a literal, or is nested too deeply.
     """
     kind = type(value)
     if kind in (bool, int, str, bytes, complex, type(None)):

@@ -1,4 +1,4 @@
-"""Data files that the user's code reads by a name which is written in it as a text."""
+"""Find the data files that the user's code reads, by their names in its string literals."""
 
 import ast
 import re
@@ -13,10 +13,14 @@ _WRITING_MODE = re.compile("[rwaxbt+]*[wax+][rwaxbt+]*")
 
 
 def named_files(node: ast.AST, folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield the texts in code that name a file in one of some folders, each with the first such file.
+    """Yield the string literals in code that name an existing file, each with the path of the file.
 
-    Texts that ``/`` joins are joined. What a call writes to is skipped: the first argument of ``open(name, "w")``, and those of
-    functions that save.
+    Literals that are joined by ``/``, as with pathlib, count as one name. Calls that write files are skipped: ``open(name,
+    "w")`` and functions whose names say that they save.
+
+    Args:
+        node: The code.
+        folders: Searched in this order; the first file of a name counts.
     """
     for text in _texts_in(node):
         if (path := _find_file(text, folders)) is not None:
@@ -30,7 +34,7 @@ def _find_file(text: str, folders: Sequence[Path]) -> Path | None:
         try:
             if (path := folder / text).is_file():
                 return path
-        except OSError:  # too long for the system
+        except OSError:  # such as a path that is too long for the system
             return None
     return None
 

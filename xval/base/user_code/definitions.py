@@ -1,4 +1,4 @@
-"""Parts of the user's own by dotted path (``my_package.my_module.my_function``), found and read without being run."""
+"""Find the user's own functions and classes by dotted path (``my_package.my_module.my_function``), without running any code."""
 
 import ast
 import sys
@@ -16,32 +16,33 @@ from xval.base.user_code.syntax_trees import ALL_NAMES, imports_in
 
 HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
-"""How the text of an object of Keras begins, which is no path though there are dots in it."""
+"""How the text form of a Keras object begins. Such a text is no dotted path, although it may contain dots."""
 _STARTS_A_RUN = ("main", "run", "cross_validate")
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its dotted path, its file, and what is written in it."""
+    """A module that was found and parsed: its dotted path, its file and its syntax tree."""
 
     name: str
     file: Path
     tree: ast.Module
 
     def functions(self) -> list[str]:
-        """Return the public functions and classes that are defined in it."""
+        """Return the names of the public functions and classes that are defined in it."""
         kinds = ast.FunctionDef | ast.ClassDef
         return [node.name for node in self.tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What a dotted path leads to.
+    """The function or class that a dotted path names.
 
     Attributes:
-        module: The module that it is looked up in.
-        node: The function or class; None where the module has the name from elsewhere (an import, an assignment), so that only
-            running it tells what it is.
+        path: The dotted path.
+        module: The module in which its last name was found.
+        node: The function or class; None if the module has the name from an import or an assignment, so that only running the
+            module would show what it is.
     """
 
     path: str
@@ -49,9 +50,14 @@ class Definition:
     node: ast.FunctionDef | ast.ClassDef | None
 
     def check_signature(self, n_positional: int, wanted: str) -> None:
-        """Refuse a function that cannot be called with only some positional arguments; a class passes.
+        """Check that a function can be called with some positional arguments and no others; a class is not checked.
 
-        ``wanted`` is the signature as the error shows it: ``loss(y_true, y_pred)``.
+        Args:
+            n_positional: Number of positional arguments.
+            wanted: The expected signature as the error shows it, such as ``loss(y_true, y_pred)``.
+
+        Raises:
+            SettingsError: It cannot.
         """
         if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
             raise SettingsError(
@@ -61,22 +67,22 @@ class Definition:
 
 
 def is_dotted(name: str) -> bool:
-    """Return whether a name means a part of the user's own; the text of an object of Keras does not (`keras_objects`)."""
+    """Return whether a setting's text is the dotted path of user code; the text form of a Keras object is not."""
     return "." in name and not name.startswith(OBJECT_PREFIX)
 
 
 def path_of(part: Any, setting: str) -> str:
-    """Return the dotted path of a function or class that a script gives itself, which other processes find it by.
+    """Return the dotted path of a function or class, by which other processes can import it.
 
-    What a notebook or a session defines is written as a module for it.
+    A definition of a notebook or a session is first written as a module.
 
     Args:
         part: The function or class.
-        setting: Of which it is the value, for errors.
+        setting: The setting whose value it is, for errors.
 
     Raises:
-        SettingsError: It has none: a lambda, or what is defined inside a function or a class; or, in a notebook, what cannot
-            be written as a module.
+        SettingsError: It is a lambda, or is defined inside a function or a class; or it is defined in a notebook or a session
+            and cannot be written as a module.
     """
     name = str(part.__qualname__)
     if not name.isidentifier():
@@ -93,7 +99,7 @@ def path_of(part: Any, setting: str) -> str:
 
 
 def _name_of_main() -> str:
-    """Return under which name a script that runs can be imported; ``__main__`` where it is no file of Python."""
+    """Return the name by which the running script can be imported; ``__main__`` if it is no Python file."""
     main = sys.modules["__main__"]
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:
@@ -102,10 +108,10 @@ def _name_of_main() -> str:
 
 
 def find_definition(path: str) -> Definition:
-    """Find what a dotted path means, a function or a class, without running anything.
+    """Find the function or class that a dotted path names, without running any code.
 
     Raises:
-        SettingsError: There is no such module, or nothing of this name in it; or the module has a syntax error.
+        SettingsError: There is no such module, it has nothing of this name, or it has a syntax error.
     """
     module_name, _, name = path.rpartition(".")
     module = find_module(module_name)
@@ -118,12 +124,17 @@ def find_definition(path: str) -> Definition:
 
 
 def has_module(name: str) -> bool:
-    """Return whether there is a module of this dotted path."""
+    """Return whether there is a module of this dotted path, without importing it."""
     return all(name.split(".")) and find_spec(name) is not None
 
 
 def find_module(name: str) -> Module:
-    """Find a module and read its source, without running anything."""
+    """Find a module by its dotted path and parse its source, without running any code.
+
+    Raises:
+        SettingsError: There is no such module, it is no Python source file, it has a syntax error, or it is the running script
+            and would start the run again when it is imported.
+    """
     parts = name.split(".")
     if parts[0] == "__main__":
         raise SettingsError(
@@ -152,13 +163,13 @@ def find_module(name: str) -> Module:
 
 
 def _is_running(file: Path) -> bool:
-    """Return whether a file is the script that runs."""
+    """Return whether a file is the running script."""
     script = getattr(sys.modules["__main__"], "__file__", None)
     return script is not None and Path(script).resolve() == file.resolve()
 
 
 def _line_that_runs(tree: ast.Module) -> int:
-    """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
+    """Return the number of the first line of a script that starts a run when it is imported; 0: there is none."""
     other_modules = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
@@ -181,7 +192,7 @@ def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
 
 
 def _binds(tree: ast.Module, name: str) -> bool:
-    """Return whether a module may have a name from elsewhere than a definition at its top level."""
+    """Return whether a module may get a name other than by a definition at its top level, such as by an import."""
     nodes = [*ast.walk(tree)]
     if any(imported.bound in (name, ALL_NAMES) for imported in imports_in(nodes, package="")):
         return True
@@ -191,7 +202,7 @@ def _binds(tree: ast.Module, name: str) -> bool:
 
 
 def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
-    """Return the error of a module that is not there, with the modules that are."""
+    """Return the error text for a module that does not exist, with the closest names that do."""
     if package:
         spec = find_spec(".".join(package))
         locations = list(spec.submodule_search_locations or ()) if spec else []

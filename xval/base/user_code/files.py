@@ -1,4 +1,4 @@
-"""The files of the user's own code: those of some modules, and of what these import, which belong in the copy of the code."""
+"""Find the files of the user's own code, which are copied next to results: modules, and all that they import."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,10 +14,16 @@ from xval.base.user_code.syntax_trees import imports_in
 
 
 def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
-    """Return the files of the user's own modules, and of the user's modules that they import, in turn.
+    """Return the files of the user's own modules and, recursively, of the user's own modules that they import.
 
-    They are given by their path below a folder from which they can be imported under the same names. What is installed (the
-    standard library, site-packages) is no file of the user's own; `known` packages are copied anyway. A package counts whole.
+    Installed modules (the standard library, site-packages) are skipped. All files of a package count.
+
+    Args:
+        modules: Dotted paths.
+        known: Names of packages to skip as well, because they are copied in any case.
+
+    Returns:
+        The files by their paths in a copy, posix, from which they can be imported under the same names.
     """
     waiting, seen, own = [*modules], set(known), dict[str, Path]()
     while waiting:
@@ -32,7 +38,7 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
         elif spec.origin is not None:
             seen.add(top)
             files = {f"{top}.py": Path(spec.origin)}
-        else:  # a folder without __init__.py may hold anything: only what is named
+        else:  # a folder without __init__.py may contain anything, so only the named modules of it count
             files = dict(_named_file(folders, top, inner))
         files = {name: path for name, path in files.items() if name not in own}
         own |= files
@@ -41,13 +47,16 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
 
 
 def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the data files that are next to files of code and are named in these, by their paths in a copy.
+    """Return the data files that code names and that are in or below its folder, by their paths in a copy (posix).
 
-    Those above `LARGEST_COPIED_BYTES` are skipped: code finds them where they are, by their whole path.
+    Files larger than `LARGEST_COPIED_BYTES` are skipped.
+
+    Args:
+        files: Files of code by their paths in the copy, as `own_files` returns them.
     """
     found = {}
     for name, path in files.items():
-        with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
+        with suppress(SyntaxError, OSError):  # a broken file matters only if it is imported, which then raises
             for text, data in named_files(parse_module(path), [path.parent]):
                 is_nearby = not Path(text).is_absolute() and ".." not in Path(text).parts
                 if is_nearby and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED_BYTES:
@@ -56,7 +65,7 @@ def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def own_folders(modules: Iterable[str]) -> list[str]:
-    """Return the folders that the user's own modules, and those that they import, are imported from, and that of the study."""
+    """Return the folders from which the user's own modules and their imports are imported, and the folder of the study."""
     files = own_files(modules, known=PACKAGES)
     folders = [path.resolve().parents[name.count("/")] for name, path in files.items()]
     study = find_study()
@@ -64,7 +73,7 @@ def own_folders(modules: Iterable[str]) -> list[str]:
 
 
 def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a module and of the packages above it, in a package without __init__.py."""
+    """Yield the files of a module, and of the packages above it, in a top-level package without __init__.py."""
     for folder in folders:
         for count in range(1, len(inner) + 1):
             stem = folder.joinpath(*inner[:count])
@@ -74,8 +83,8 @@ def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iter
 
 
 def imported_modules(files: Mapping[str, Path]) -> Iterator[str]:
-    """Yield the dotted paths of all that files of code, given as by `own_files`, may import."""
+    """Yield the dotted paths of all names that files of code import; the files are given as by `own_files`."""
     for name, path in files.items():
-        with suppress(SyntaxError):  # of a file that nothing may ever import
+        with suppress(SyntaxError):  # a broken file matters only if it is imported, which then raises
             package = ".".join(PurePosixPath(name).parent.parts)
             yield from (imported.path for imported in imports_in(ast.walk(parse_module(path)), package))

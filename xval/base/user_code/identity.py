@@ -1,12 +1,13 @@
-"""The identity of the user's own code: a hash of each definition that a part uses, and what has changed between two readings.
+"""The identity of the user's own code: a hash of each definition that a part uses, and the changes between two readings.
 
-Files are parsed, nothing is run. Comments, docstrings, layout, and what else a file has, such as another network, do not count.
-These count:
+Files are parsed, no code is run. Comments, docstrings, layout and unused definitions in a file, such as another network, do not
+count. These count:
 
-- the functions, classes, variables and imports at the top level of the user's modules that the part uses, in turn;
-- what these modules, and the modules that they import, run outside of definitions when they are imported;
-- what registers itself there with something that the part uses: by a decorator, or by the `__init_subclass__` of a base class;
-- data files whose names are written in what counts.
+- the functions, classes, variables and imports at the top level of the user's modules that the part uses, recursively;
+- statements outside of definitions that these modules, and the modules that they import, run when they are imported;
+- definitions that register themselves with something that the part uses, by a decorator or by the `__init_subclass__` of a
+  base class;
+- data files whose names are string literals in any of these.
 """
 
 import ast
@@ -39,16 +40,17 @@ Definitions = Mapping[str, str]
 """Hashes by ``module:name``; see `hash_definitions`."""
 
 FORM = ":"
-"""The key of the form of such hashes. They lack it if they are of a version of xval that saw neither imports nor files.
+"""The key under which the version of the form of these hashes is stored.
 
-Form 2 lacks what registers itself, and what a network's module declares.
+Without it, they are of a version of xval that looked at neither imports nor data files. Form 2 lacks definitions that register
+themselves and the declarations of a network's module.
 """
 _FORM_NOW = "3"
 
 # What precedes a hash:
 _SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
-_IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
-_REGISTERED = "registered "  # of what is used only because it registers itself, or because a network's module declares it
+_IMPORTED = "imported "  # of code that counts only because its module is imported, though nothing of the module is used
+_REGISTERED = "registered "  # of code that counts only because it registers itself, or because a network's module declares it
 _FILE = "file "  # of a data file, whose name is in place of a definition's
 
 # What a module runs outside of definitions, in place of a definition's name:
@@ -64,12 +66,14 @@ _State = tuple[int, int, int]
 
 
 def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
-    """Return sixteen hex digits of each definition of the user's own that some parts use.
-
-    They are given by ``module:name``; ``module:`` stands for what a module runs outside of definitions.
+    """Return the hash of each definition in the user's own code that some parts use.
 
     Args:
-        parts: Dotted paths of functions, classes or objects. What is installed, and xval itself, has no hash.
+        parts: Dotted paths of functions, classes or objects. Installed code and xval itself have no hash.
+
+    Returns:
+        Sixteen hex digits, after a word for the kind where there is one, by ``module:name``; ``module:`` is the key of the
+        statements that a module runs outside of definitions.
 
     Raises:
         SettingsError: A module has a syntax error.
@@ -84,14 +88,15 @@ def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
 
 
 _READ: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
-"""What `hash_definitions` has returned, by parts and `looked_in`, with the states of the files that it is of."""
+"""Earlier results of `hash_definitions`, by parts and `looked_in`, with the states of the files that were read."""
 
 
 def find_changes(before: Definitions | None, now: Definitions | None) -> list[str]:
-    """Return the definitions and files that differ; none where one side is not known, or xval has shipped both.
+    """Return the keys of the definitions and files that differ between two results of `hash_definitions`.
 
-    Files are compared where both sides have them: code that reads another one differs itself. What runs because it is imported,
-    and what registers itself, is compared where both sides are of a version of xval that saw it.
+    None differ if one side is None (not known). A definition does not differ if both versions are as xval shipped them. A data
+    file is compared only if both sides have it, because code that reads another file differs itself. Code that counts only
+    because it is imported or registers itself is compared only if both sides are of a version of xval that looked at it.
     """
     if before is None or now is None or before == now:
         return []
@@ -109,7 +114,7 @@ def find_changes(before: Definitions | None, now: Definitions | None) -> list[st
 
 
 def describe_changes(before: Definitions | None, now: Definitions | None) -> str:
-    """Return the files whose definitions have changed, with these; empty: none has."""
+    """Return a text that lists the changed definitions file by file; empty: nothing has changed."""
     changes_by_module: dict[str, list[str]] = {}
     for changed in find_changes(before, now):
         module, _, name = changed.partition(":")
@@ -126,33 +131,33 @@ def describe_changes(before: Definitions | None, now: Definitions | None) -> str
 
 
 def hash_file(tree: ast.Module) -> str:
-    """Return the hash of all that is in a file, as `HASHES` has it of the architectures of xval."""
+    """Return the hash of all code of a file, sixteen hex digits, as stored in `HASHES` for the architectures of xval."""
     return hash_tree(without_docstring(tree.body))
 
 
 class _Place(NamedTuple):
-    """A name at the top level of a module; `ALL_NAMES`: all of them; `_RUN` and others: what it runs."""
+    """A name at the top level of a module; `ALL_NAMES`: all names; `_RUN` and similar: the statements that it runs."""
 
     module: str
     name: str
 
 
 _Binding = ast.stmt | _Place
-"""What gives a name its meaning: a statement, or the place that it is imported from."""
+"""What binds a name: a statement, or, for an import, the place from which it is imported."""
 
 
 class _Module:
-    """What is at the top level of a module.
+    """The top level of a module.
 
     Attributes:
         variables: The names that are only assigned.
-        effects: The statements that do more than to define or to assign.
-        stars: The modules all of whose names it imports.
-        loaded: The dotted paths that it imports, used or not, when it is imported itself or when what counts of it runs.
+        effects: The statements that do more than define or assign.
+        stars: The modules of which it imports all names (``from module import *``).
+        loaded: The dotted paths that it imports, used or not, when it is imported or when code of it that counts runs.
         definitions: Its functions and classes.
         is_script: Whether it declares an experiment.
-        is_shipped: Whether it is an architecture as xval ships it.
-        folders: Where it may have data files.
+        is_shipped: Whether it is an architecture exactly as xval ships it.
+        folders: Where its data files are looked for.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -204,7 +209,7 @@ class _Reading:
     """One reading of the modules that some parts use.
 
     Attributes:
-        states: What tells the files that were read from any others.
+        states: Time, size and inode of each file that was read, by which a change is noticed; None: there is no such file.
     """
 
     def __init__(self) -> None:
@@ -238,13 +243,13 @@ class _Reading:
         return form | {f"{module}:{name}": text for (module, name), text in sorted(texts.items())}
 
     def _follow_imports(self, run_as: str) -> None:
-        """Count what modules run, and what they decorate, that are only imported; and all that it uses."""
+        """Count the statements that merely imported modules run, their decorated definitions, and all that these use."""
         while modules := self._modules_to_import():
             noted = [(module, node) for module in modules if module for node in module.definitions if node.decorator_list]
             self._follow([place for pair in noted for place in self._count_run(*pair, run_as)], run_as)
 
     def _registered(self) -> list[_Place]:
-        """Return the definitions, not counted yet, that register themselves with something that is used."""
+        """Return the definitions that are not counted yet and register themselves with something that is used."""
         own = [module for module in self._modules.values() if module and not module.is_shipped]
         return [
             place
@@ -262,13 +267,13 @@ class _Reading:
         return any(_Place(module.name, head) in self._counted for head, *_ in names_used(node) if head in module.variables)
 
     def _is_told(self, node: ast.stmt) -> bool:
-        """Return whether a class is used and told of its subclasses."""
+        """Return whether a class is used and has `__init_subclass__`, by which it learns of its subclasses."""
         inner = node.body if isinstance(node, ast.ClassDef) else []
         is_told = any(isinstance(part, DEFINITIONS) and part.name == "__init_subclass__" for part in inner)
         return is_told and any(node in bindings for bindings in self._counted.values())
 
     def _ancestors(self, module: _Module, node: ast.stmt) -> list[ast.stmt]:
-        """Return the classes of the user's own that a class inherits from."""
+        """Return the classes in the user's own code from which a class inherits."""
         waiting, found = [(module, node)], list[ast.stmt]()
         while waiting:
             module, node = waiting.pop()
@@ -278,7 +283,7 @@ class _Reading:
         return found[1:]
 
     def _meant(self, module: _Module, expression: ast.expr) -> Iterator[tuple[_Module, ast.stmt]]:
-        """Yield the statements of the user's own that give a decorator or a base class its meaning, with their modules."""
+        """Yield the statements in the user's own code that define a decorator or a base class, with their modules."""
         while isinstance(expression, ast.Call | ast.Subscript):
             expression = expression.func if isinstance(expression, ast.Call) else expression.value
         waiting, followed = [_Place(module.name, source_of(expression))], set[_Place]()
@@ -296,14 +301,14 @@ class _Reading:
                     yield target, binding
 
     def _modules_to_import(self) -> list[_Module | None]:
-        """Read the modules that those read so far import, with the packages that they are in; return them."""
+        """Read and return the modules, and their packages, that the modules read so far import."""
         own = [module for module in self._modules.values() if module and not module.is_shipped]
         parts = [path.split(".") for module in own for path in module.loaded]
         names = dict.fromkeys(".".join(part[:count]) for part in parts for count in range(1, len(part) + 1))
         return [self._module(name) for name in names if name not in self._modules]
 
     def _follow(self, waiting: list[_Place], run_as: str) -> None:
-        """Count some places, all that they use, and what the modules run that are read for it."""
+        """Count some places, all that they use, and the statements that the modules read for it run."""
         while True:
             while waiting:
                 waiting += self._reach(waiting.pop())
@@ -320,9 +325,10 @@ class _Reading:
         yield from self._uses_of(module, node)
 
     def _has_effect(self, module: _Module, node: ast.stmt) -> bool:
-        """Return whether a statement outside of definitions may change what is used: not if it acts on unused variables.
+        """Return whether a statement outside of definitions may change something that is used.
 
-        Those of a script that declares an experiment do so only where they act on used ones.
+        It may not if it acts only on unused variables of its module. In a script that declares an experiment it may only if it
+        acts on a used variable.
         """
         acted_on = names_acted_on(node)
         is_used = any(_Place(module.name, name) in self._counted for name in acted_on & module.variables)
@@ -368,7 +374,7 @@ class _Reading:
                 yield from self._follow_import(place, attributes)
 
     def _follow_import(self, place: _Place, attributes: Sequence[str]) -> Iterator[_Place]:
-        """Yield what an imported name with attributes means: a name in a module, or all of one."""
+        """Yield the places that an imported name with attributes refers to: a name in a module, or all names of one."""
         module, names = place.module, [*filter(None, (place.name, *attributes))]
         while names and self._find_own(f"{module}.{names[0]}"):
             yield _Place(module, _RUN)
@@ -376,7 +382,7 @@ class _Reading:
         yield _Place(module, names[0] if names else ALL_NAMES)
 
     def _module(self, name: str) -> _Module | None:
-        """Return a module; None: it is installed, of xval itself, or not there."""
+        """Return a module; None: it is installed, belongs to xval itself, or does not exist."""
         if name not in self._modules:
             self._modules[name] = None
             spec = self._find_own(name)
@@ -390,7 +396,7 @@ class _Reading:
         return self._modules[name]
 
     def _find_own_spec(self, name: str) -> ModuleSpec | None:
-        """Find a module of the user's own, or of the architectures, which may be; None: it is another one, or not there."""
+        """Find a module of the user's own code or of architectures/, to which users add; None: another one, or none."""
         top, _, inner = name.partition(".")
         if inner:
             return find_spec(name) if self._find_own(top) else None
@@ -399,7 +405,7 @@ class _Reading:
 
 
 def _hash_place(place: _Place, nodes: Sequence[_Binding]) -> str:
-    """Return the hash of what a module runs, or of what gives a name its meaning."""
+    """Return the hash of the statements that a module runs, or of the bindings of a name."""
     if place.name in (_RUN, _RUN_BY_IMPORT):
         return hash_tree([node for node in nodes if isinstance(node, ast.stmt)])
     digest = blake2b(digest_size=8)
@@ -414,7 +420,7 @@ def _hash_content(path: Path) -> str:
         with path.open("rb") as file:
             return file_digest(file, "blake2b").hexdigest()[:16]
     except OSError:
-        return ""  # which the code itself will meet
+        return ""  # the code that reads the file will raise
 
 
 def _state(path: Path) -> _State | None:

@@ -1,7 +1,7 @@
-"""Importing modules of the user's own: which may be imported, the one rule on code that is stored with results, and how.
+"""Import modules of the user's own code, and decide which may be imported.
 
-Whoever looks at results, which may come from elsewhere, runs nothing of theirs: only what ``--import``, or ``modules=`` of
-`xval.load_model`, names is imported. Where an experiment runs, its code does.
+Results may come from elsewhere, so looking at them runs none of their code: only modules that ``--import``, or ``modules=`` of
+`xval.load_model`, names are imported. Running an experiment imports whatever it names.
 """
 
 import os
@@ -27,7 +27,13 @@ from xval.base.user_code.modules import (
 
 
 class _Rule(NamedTuple):
-    """What may be imported: these modules; or all."""
+    """Which modules may be imported.
+
+    Attributes:
+        names: These modules, and what is within them.
+        is_all: Whether all modules may be imported.
+        is_decided: Whether a command has set the rule; otherwise a session, a notebook or a script calls xval.
+    """
 
     names: tuple[str, ...] = ()
     is_all: bool = True
@@ -39,28 +45,28 @@ _rule = _Rule()
 
 @contextmanager
 def importing_only(names: Iterable[str]) -> Iterator[None]:
-    """Import no module of the user's own but for these, and what they import."""
+    """Within this block, import no modules of the user's own code except these and what they import."""
     with _following(_Rule(tuple(names), is_all=False, is_decided=True)):
         yield
 
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Import whatever an experiment names: it runs."""
+    """Within this block, import all modules that an experiment names, because it is run."""
     with _following(_Rule(is_decided=True)):
         yield
 
 
 @contextmanager
 def reading_model(names: Iterable[str]) -> Iterator[None]:
-    """Import these modules in addition; and no others, if nothing is decided yet: in a session, a notebook or a script."""
+    """Within this block, also import these modules; and no others if no rule is set yet, as in a session or a notebook."""
     with _following(_Rule((*_rule.names, *names), is_all=_rule.is_all and _rule.is_decided, is_decided=True)):
         yield
 
 
 @contextmanager
 def _following(rule: _Rule) -> Iterator[None]:
-    global _rule  # of the process: what threads import follows it, too
+    global _rule  # one for the whole process, so that imports of its threads follow it, too
     before, _rule = _rule, rule
     try:
         yield
@@ -69,7 +75,7 @@ def _following(rule: _Rule) -> Iterator[None]:
 
 
 def named() -> tuple[str, ...]:
-    """Return the modules that were named."""
+    """Return the modules that the user has named as trusted, such as with ``--import``."""
     return _rule.names
 
 
@@ -79,10 +85,10 @@ def is_restricted() -> bool:
 
 
 def may_import(name: str) -> bool:
-    """Return whether a module is imported."""
+    """Return whether a module may be imported: all may, it was named, or it is of xval or the running script's study."""
     if _rule.is_all or any(f"{name}.".startswith(f"{given}.") for given in _rule.names):
         return True
-    # What is imported of a package is its __init__, too.
+    # Importing a module also runs the __init__ of each package around it.
     specs = [find_spec(".".join(name.split(".")[:count])) for count in range(1, name.count(".") + 2)]
     files = [Path(spec.origin).resolve() if spec and spec.origin else None for spec in specs]
     script = getattr(sys.modules["__main__"], "__file__", None)
@@ -92,7 +98,7 @@ def may_import(name: str) -> bool:
 
 
 def refuse(name: str) -> SettingsError:
-    """Return the error of a module that was not named."""
+    """Return the error for a module that is not imported because it was not named."""
     return SettingsError(
         f"module {name}: not imported, because code that comes with results is not run automatically. If you trust this "
         f"code, give --import {name}, or modules=['{name}'] to load_model; it is searched in the folder that settings.json "
@@ -101,7 +107,7 @@ def refuse(name: str) -> SettingsError:
 
 
 def load(path: str) -> Any:
-    """Import the module of a dotted path and return what the path means.
+    """Import the module of a dotted path and return the object that the path names.
 
     Raises:
         SettingsError: The module has nothing of this name.
@@ -115,11 +121,12 @@ def load(path: str) -> Any:
 
 
 def import_own(name: str) -> ModuleType:
-    """Import a module from where Python looks, or where modules of the user's own are.
+    """Import a module from Python's path or from the folders of the user's own code.
 
     Raises:
-        SettingsError: Only named modules are imported, and it is none of them.
-        Exception: Whatever the module raises while it is imported; ImportError: there is none of this name.
+        SettingsError: Only named modules may be imported, and it is not one of them.
+        ImportError: There is no module of this name.
+        Exception: Whatever the module raises while it is imported.
     """
     if not may_import(name):
         raise refuse(name)
@@ -127,7 +134,7 @@ def import_own(name: str) -> ModuleType:
         if folder not in sys.path:
             sys.path.append(folder)
     _take_own(name)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what imports Keras would have TensorFlow write into the progress
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # log lines of TensorFlow would disturb the progress display
     if name.startswith(f"{SHARED_PACKAGE}."):
         package = import_module(SHARED_PACKAGE)
         package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
@@ -135,15 +142,15 @@ def import_own(name: str) -> ModuleType:
 
 
 def imports_keras(name: str) -> bool:
-    """Return whether a module, or what it imports of the user's own, may import Keras or TensorFlow; nothing is run."""
+    """Return whether a module, or user code that it imports, imports Keras or TensorFlow; no code is run."""
     imported = imported_modules(own_files([name], known=PACKAGES))
     return any(module.partition(".")[0] in ("keras", "tensorflow") for module in imported)
 
 
 def _take_own(name: str) -> None:
-    """Have a module, and what it imports, taken from where modules of the user's own are.
+    """Let a module, and what it imports, be imported from the folders of the user's own code.
 
-    Imported modules of these names that are elsewhere, as those of other results, are forgotten.
+    Modules of these names that were imported from elsewhere, such as from other results, are removed from `sys.modules`.
     """
     spec = find_spec(name) if name.startswith(f"{SHARED_PACKAGE}.") else None
     architecture = {f"{name.replace('.', '/')}.py": Path(spec.origin)} if spec and spec.origin else {}
@@ -160,6 +167,6 @@ def _take_own(name: str) -> None:
 
 
 def _lies_elsewhere(module: str) -> bool:
-    """Return whether an imported module is of another file than the one that would be found now."""
+    """Return whether an imported module has another file than the one that would be imported now."""
     file, spec = getattr(sys.modules[module], "__file__", None), find_spec(module)
     return bool(file and spec and spec.origin) and Path(str(file)).resolve() != Path(str(spec and spec.origin)).resolve()

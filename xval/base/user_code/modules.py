@@ -1,7 +1,7 @@
-"""Where modules of the user's own are found, without being imported.
+"""Find modules of the user's own code without importing them.
 
-Searched in this order: the folders that results name (`looking_in`), where Python looks (first the folder of the script), the
-user's study (see `xval.base.config_file.find_study`), the root of the project.
+Searched in this order: the folders that results name (`looking_in`), Python's path (first the folder of the script), the user's
+study (`xval.base.config_file.find_study`), and the root of the project.
 """
 
 import re
@@ -22,32 +22,32 @@ from xval.base.config_file import ROOT, find_study, own_folder
 from xval.base.errors import XvalError
 from xval.base.version import DISTRIBUTION
 
-SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
-ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
-PACKAGES = (*ENGINE, SHARED_PACKAGE)  # of the project; a copy of the code has them whole
-_PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
+SHARED_PACKAGE = "architectures"  # a package of xval to which a study adds files; its files are hashed like the user's own
+ENGINE = ("xval", "preprocessing", "augmentation")  # packages of xval that never count as the user's own code
+PACKAGES = (*ENGINE, SHARED_PACKAGE)  # all packages of xval; a copy of the code contains them whole
+_PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # folders of installed packages, of any environment on the path
 CELL_MODULE = re.compile("cell_[0-9a-f]{8}")
 """The names of modules that `xval.base.user_code.cells` writes."""
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
 
 _IMPORTED: set[str] = set()
-"""What the import of a module of the user's own takes from the folders of `looking_in`: names at the top level."""
+"""Names of top-level modules that may be imported from the folders of `looking_in`."""
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("folders", default=())
 _LAST: ContextVar[tuple[str, ...]] = ContextVar("last", default=())
 
 
 class CellFolder(str):
-    """A folder of `looking_in` that came with results, where nothing but modules of cells is looked for."""
+    """A folder of `looking_in` that came with results; only modules of cells are looked for in it."""
 
     __slots__ = ()
 
 
 @contextmanager
 def looking_in(folders: Iterable[str]) -> Iterator[None]:
-    """Look for modules, and for architectures/, in these folders before anywhere else: results say that they were there.
+    """Within this block, look for modules and for architectures/ first in the folders where results say that they were.
 
-    They are read there. They are imported from there only where `take_from_folders` names them.
+    Modules are read there, but imported from there only if `take_from_folders` has named them.
     """
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
@@ -60,7 +60,7 @@ def looking_in(folders: Iterable[str]) -> Iterator[None]:
 
 @contextmanager
 def looking_last_in(folder: Path) -> Iterator[None]:
-    """Look for modules of the user's own in a folder, too, after everywhere else, so that none of it hides another."""
+    """Within this block, also look for modules of the user's own code in a folder, after all others, so that it hides none."""
     token = _LAST.set((str(folder),))
     try:
         yield
@@ -69,17 +69,17 @@ def looking_last_in(folder: Path) -> Iterator[None]:
 
 
 def looked_in() -> tuple[str, ...]:
-    """Return the folders of `looking_in`, which whatever is remembered of a name is remembered with."""
+    """Return the folders of `looking_in`; a cache of what names mean needs them as a part of its key."""
     return _FOLDERS.get()
 
 
 def _folders_of_any() -> tuple[str, ...]:
-    """Return the folders of `looking_in` that may have modules of any name."""
+    """Return the folders of `looking_in` in which modules of any name are looked for, not only modules of cells."""
     return tuple(folder for folder in looked_in() if not isinstance(folder, CellFolder))
 
 
 class cached_by_place(Generic[_Given, _Answer]):  # noqa: N801 - a decorator
-    """Remembers the answers of a function that looks names up, as `functools.cache` does, those of each `looked_in` apart."""
+    """Caches a function that looks names up, as `functools.cache` does, separately for each value of `looked_in`."""
 
     def __init__(self, function: Callable[_Given, _Answer]) -> None:
         update_wrapper(self, function)
@@ -96,21 +96,21 @@ class cached_by_place(Generic[_Given, _Answer]):  # noqa: N801 - a decorator
 
 
 def take_from_folders(names: Iterable[str]) -> None:
-    """Let modules be imported from the folders of `looking_in`: those that may be run, and what these import."""
+    """Allow top-level modules of these names to be imported from the folders of `looking_in`."""
     _IMPORTED.update(names)
 
 
 class _Finder:
-    """Finds modules in the folders of `looking_in`, as one of `sys.meta_path`; those of the project are in no user's folder."""
+    """A finder in `sys.meta_path` that finds modules in the folders of `looking_in`."""
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> ModuleSpec | None:
-        # Whatever else is imported meanwhile, such as pandas, is not looked for next to results.
+        # All other imports, such as pandas, are not looked for next to results.
         return find_in_folders(name) if path is None and name in _IMPORTED else None
 
 
 def find_in_folders(name: str) -> ModuleSpec | None:
-    """Return the module of a name at the top level in the folders of `looking_in`; None: there is none, or it is no user's."""
+    """Return a top-level module in the folders of `looking_in`; None: there is none, or xval itself needs the name."""
     folders = looked_in() if CELL_MODULE.fullmatch(name) else _folders_of_any()
     if not folders or name in PACKAGES:
         return None
@@ -119,16 +119,16 @@ def find_in_folders(name: str) -> ModuleSpec | None:
         return None
     if spec.origin is not None:
         return spec
-    # A folder without __init__.py comes after any module of its name, as in Python.
+    # As in Python, any module goes before a folder of its name without __init__.py.
     anywhere = PathFinder.find_spec(name)
     if anywhere is not None and anywhere.origin is not None:
         return anywhere
-    spec.submodule_search_locations = [*(spec.submodule_search_locations or ())]  # which are else looked for again
+    spec.submodule_search_locations = [*(spec.submodule_search_locations or ())]  # fixed: Python would compute them again
     return spec
 
 
 def _is_needed(name: str) -> bool:
-    """Return whether this program uses a module of Python or of a package that it requires: no file next to results is it."""
+    """Return whether xval itself uses a module of this name, of Python or a required package, which no file may replace."""
     if name not in sys.stdlib_module_names:
         return _is_required(name)
     loaded = sys.modules.get(name)
@@ -138,25 +138,25 @@ def _is_needed(name: str) -> bool:
 
 @cache
 def _is_required(name: str) -> bool:
-    """Return whether an installed module is of a package that this program requires."""
+    """Return whether an installed module belongs to a package that xval requires."""
     spec = PathFinder.find_spec(name)
     if spec is None or is_own(spec):
         return False
     try:
         required = {_plain_name(text) for text in metadata.requires(DISTRIBUTION) or ()}
-    except metadata.PackageNotFoundError:  # a clone that is on the path
+    except metadata.PackageNotFoundError:  # xval itself is not installed, but a clone on the path
         return True
     return bool(required & set(map(_plain_name, metadata.packages_distributions().get(name, ()))))
 
 
 def _plain_name(requirement: str) -> str:
-    """Return the name of a distribution as all its spellings have it, without what a requirement says of its version."""
+    """Return the normalised name of a distribution (PEP 503) in a requirement such as ``PyYAML>=6``."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
 def architecture_folders() -> list[Path]:
-    """Return the folders of the user's own architectures: those that results say of, and that of the study."""
-    # Those of a clone, or of a copy of the code, are no study's.
+    """Return the folders of the user's own architectures: those that results name, and that of the study."""
+    # A clone of xval, or a copy of its code, has xval's own architectures.
     places = [Path(place) for place in _folders_of_any()]
     result_folders = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
     folders = [*result_folders, own_folder(SHARED_PACKAGE)]
@@ -164,15 +164,19 @@ def architecture_folders() -> list[Path]:
 
 
 def places() -> list[str]:
-    """Return where modules are looked for after where Python looks: the user's study, the root of the project, `looking_in`.
+    """Return the folders in which modules are looked for after Python's path.
 
-    And, last, in the folder where a command is typed.
+    They are the user's study, the root of the project, the folders of `looking_in`, and last that of `looking_last_in`.
     """
     return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *_folders_of_any(), *_LAST.get()]
 
 
 def find_spec(name: str) -> ModuleSpec | None:
-    """Return what `importlib.util.find_spec` does, but without importing the packages that the module is in."""
+    """Find a module by its dotted path as `importlib.util.find_spec` does, but without importing the packages around it.
+
+    Returns:
+        The spec; None: there is no such module.
+    """
     locations: Sequence[str] | None = None
     spec: ModuleSpec | None = None
     parts = name.split(".")
@@ -194,7 +198,7 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 
 def _ask(finder: Any, name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
-    """Return what a finder finds; of a folder without __init__.py too, whose package Python would import first."""
+    """Return the spec that a finder finds, also in a folder without __init__.py, for which it needs the imported package."""
     spec: ModuleSpec | None
     try:
         spec = finder.find_spec(name, locations)
@@ -206,7 +210,7 @@ def _ask(finder: Any, name: str, locations: Sequence[str] | None) -> ModuleSpec 
 
 
 def is_own(spec: ModuleSpec) -> bool:
-    """Return whether a module is a file of the user's own, neither of Python nor installed."""
+    """Return whether a module is the user's own code: not built in, not of Python, and not installed."""
     places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
     return bool(places) and not any(is_installed(Path(place)) for place in places)
 
@@ -226,16 +230,16 @@ def _python_folders() -> tuple[Path, ...]:
 
 @cache
 def _installed_in(folder: Path) -> frozenset[str]:
-    """Return what packages have put into a folder of any name, as `pip install --target` does, by their lists of files."""
+    """Return the names at the top level of a folder that packages have installed there, such as with pip's ``--target``."""
     lists = (path.read_text(encoding="utf-8") for path in folder.glob("*.dist-info/RECORD"))
     return frozenset(line.partition(",")[0].partition("/")[0] for text in lists for line in text.splitlines())
 
 
 def describe_place(error: BaseException) -> str:
-    """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
+    """Return the line of an architecture or of the user's own code in which an error was raised; empty: there is none.
 
-    ``architectures/own_cnn.py, line 12: ``, the last such line of the traceback, to stand before the error. Errors of xval say
-    themselves where.
+    It is the last such line of the traceback, as a prefix for a message: ``architectures/own_cnn.py, line 12: ``. It is empty
+    for errors of xval, whose messages say where they come from.
     """
     if isinstance(error, XvalError):
         return ""

@@ -1,4 +1,4 @@
-"""What the files of architectures/ are as xval ships them, by which an edited one and one of the user's own are known."""
+"""The hashes of the files of architectures/ as xval ships them, which distinguish them from edited files and the user's own."""
 
 HASHES: dict[str, str] = {
     "_checks": "18a8ef68e892a3e2",
@@ -29,4 +29,4 @@ HASHES: dict[str, str] = {
     "vgg_ultramini": "773e9eb104025a88",
     "vggvox": "10bcfc965333527d",
 }
-"""The hash of each file (`hash_file` of `identity`) by its name; a test holds it to the files, and says what to write."""
+"""The hash of each file (`hash_file` of `identity`) by its name. A test compares them with the files and prints new ones."""

@@ -1,4 +1,4 @@
-"""What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and imports."""
+"""Properties of syntax trees that comments, docstrings and layout do not change: a hash; names bound, used and imported."""
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,11 +10,11 @@ DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 ALL_NAMES = "*"
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
+_WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # they follow from the rest of the tree, or change nothing
 
 
 def hash_tree(nodes: Iterable[ast.AST]) -> str:
-    """Return sixteen hex digits of syntax trees, the same on each version of Python that writes the same trees."""
+    """Return the hash of syntax trees without docstrings, sixteen hex digits, equal in all Pythons that make equal trees."""
     digest = blake2b(digest_size=8)
     waiting: list[object] = [[*nodes]]
     while waiting:  # no recursion: expressions may be nested deeply
@@ -23,7 +23,7 @@ def hash_tree(nodes: Iterable[ast.AST]) -> str:
             fields = [
                 (name, value)
                 for name, value in ast.iter_fields(part)
-                if name not in _WITHOUT_MEANING and value is not None and value != []  # which newer versions leave out
+                if name not in _WITHOUT_MEANING and value is not None and value != []  # fields that newer Pythons omit
             ]
             digest.update(f"{type(part).__name__} {len(fields)} ".encode())
             for name, value in reversed(fields):
@@ -38,18 +38,19 @@ def hash_tree(nodes: Iterable[ast.AST]) -> str:
 
 
 def without_docstring(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements of a module, class or function but for its docstring."""
+    """Return the statements of a module, class or function without its docstring."""
     first = body[0] if body else None
     is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     return [*body[1:]] if is_text else [*body]
 
 
 class Import(NamedTuple):
-    """A name that an import statement binds; `ALL_NAMES`: all names of a module.
+    """A name that an import statement binds.
 
     Attributes:
-        module: What it is imported from; of ``import a.b`` this is a, the module that the name a means then.
-        name: In the module; empty: the name means the module itself.
+        bound: The name; `ALL_NAMES`: all names of the module.
+        module: The module from which it is imported; for ``import a.b`` this is ``a``, to which the name ``a`` refers.
+        name: The name in the module; empty: the module itself is imported.
         path: The whole dotted path in the statement.
     """
 
@@ -60,7 +61,12 @@ class Import(NamedTuple):
 
 
 def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
-    """Yield what the import statements among some parts of a module bind; `package` is the one that the module is in."""
+    """Yield the names that import statements bind.
+
+    Args:
+        nodes: Syntax nodes of a module; those that are no import statements are skipped.
+        package: The package of the module, to which relative imports refer.
+    """
     for part in nodes:
         if isinstance(part, ast.Import):
             for alias in part.names:
@@ -75,7 +81,7 @@ def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
 
 
 def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of a statement but for what is within functions and classes, which have their own names."""
+    """Yield the syntax nodes of a statement without those inside functions and classes, which have their own scopes."""
     return _walk_outside(node, DEFINITIONS | ast.Lambda)
 
 
@@ -89,7 +95,7 @@ def _walk_outside(node: ast.AST, scopes: UnionType) -> Iterator[ast.AST]:
 
 
 def names_bound(node: ast.stmt) -> set[str]:
-    """Return the names that a statement defines or assigns; those of imports are skipped."""
+    """Return the names that a statement defines or assigns; imported names are skipped."""
     return set(_bound_by(walk_outside_functions(node)))
 
 
@@ -104,15 +110,15 @@ def _bound_by(parts: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def is_assignment(node: ast.stmt) -> bool:
-    """Return whether a statement gives values to names and does nothing else."""
+    """Return whether a statement only assigns values to names."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return bool(targets) and all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
 
 
 def names_used(node: ast.AST) -> Iterator[list[str]]:
-    """Yield the names from outside that a statement uses, each with the attributes behind it.
+    """Yield the names from outside that a statement uses, each with the attributes after it: ``a.b.c`` as [a, b, c].
 
-    A text that is a name counts as one. What a function or comprehension binds for itself is skipped.
+    A string literal that is a valid name counts as a name. Local names of functions and comprehensions are skipped.
     """
     waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
     while waiting:
@@ -135,7 +141,7 @@ def names_used(node: ast.AST) -> Iterator[list[str]]:
 
 
 def _bound_in_scope(node: ast.AST) -> set[str]:
-    """Return the names that a function, or a comprehension, binds for itself; none where the node is no separate scope."""
+    """Return the local names of a function or a comprehension; none for other nodes."""
     if isinstance(node, _COMPREHENSIONS):
         return set(_bound_by(part for generator in node.generators for part in ast.walk(generator.target)))
     if not isinstance(node, _FUNCTIONS):
@@ -148,7 +154,7 @@ def _bound_in_scope(node: ast.AST) -> set[str]:
 
 
 def names_acted_on(node: ast.stmt) -> set[str]:
-    """Return the names that a statement assigns to, deletes or calls; empty text: it does something else."""
+    """Return the names that a statement assigns to, deletes or calls; an empty text among them stands for any other effect."""
     names = set()
     for part in walk_outside_functions(node):
         if not isinstance(part, ast.stmt) or hasattr(part, "body"):
