@@ -59,7 +59,7 @@ def two_machines(project, engines):
 
 @pytest.mark.slow
 def test_jobs_of_a_lost_machine_run_elsewhere_and_every_job_is_done_once(project, engines, two_machines):
-    engines.write_experiment(project, "wait", num_folds=3, checkpoint_minutes=1e-6)
+    engines.write_experiment(project, "wait_later", num_folds=3, checkpoint_minutes=1e-6)
     (project.folder / "go").touch()
     assert project.run("--executor", "inline", "--set", "experiment_folder=inline").returncode == 0
     (project.folder / "go").unlink()

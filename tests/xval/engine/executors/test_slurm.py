@@ -175,7 +175,7 @@ def test_only_restarts_without_progress_are_counted(tmp_path, settings, monkeypa
 
 @pytest.mark.slow
 def test_a_preempted_job_is_requeued_and_goes_on_inside_its_fold(project, engines):
-    engines.write_experiment(project, "wait", num_folds=2, checkpoint_minutes=1e-6)
+    engines.write_experiment(project, "wait_later", num_folds=2, checkpoint_minutes=1e-6)
     waiting = project.folder / "waiting"
     running = project.start("--folds", "1", *engines.options_of("slurm"))
     engines.wait_for(waiting.exists)
