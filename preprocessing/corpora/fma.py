@@ -131,7 +131,7 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
             where = ".".join((_NAMES | NUMBERS)[name])
             raise CorpusError(f"{table} has no column {where}. Expected: {_HEADER}. Found: {received}.")
     # A third row, below these two, names the first column.
-    n_skipped = 3 if header[-1][0] == "track_id" else 2
+    n_skipped = 3 if header[-1][:1] == ["track_id"] else 2
     wanted = {name: places[name] for name in dict.fromkeys((*_NEEDED, *labels))}
     try:
         read = read_csv(table, (), header=None, skiprows=n_skipped, usecols=[0, *wanted.values()], dtype=str)

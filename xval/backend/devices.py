@@ -83,7 +83,8 @@ def find_gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs that this process may use, in the order of their numbers.
 
     If CUDA_VISIBLE_DEVICES is set, only the GPUs that it lists count, and they are numbered from 0 in its order, as in every
-    backend. As in CUDA, an entry that is no GPU of this machine ends the list.
+    backend. As in CUDA, an entry is a number, a UUID or its unique beginning, or a MIG instance, of which a process can use one
+    and whose memory is not known here; an entry that is no GPU of this machine ends the list.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
@@ -92,15 +93,20 @@ def find_gpus() -> tuple[Gpu, ...]:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    gpus = {}
+    gpus: dict[str, Gpu] = {}
     for row in csv.reader(listed.splitlines(), skipinitialspace=True):
         if len(row) < 5:
             continue  # a note, such as "No devices were found"
         index, uuid, memory_mb, driver, *name = row
         gpus[index] = gpus[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    chosen = [key for key in gpus if key.isdigit()] if visible is None else visible.split(",")
-    return tuple(gpus[key] for key in takewhile(gpus.__contains__, map(str.strip, chosen)))
+    if visible is None:
+        return tuple(gpu for key, gpu in gpus.items() if key.isdigit())
+    entries = [entry.strip() for entry in visible.split(",")]
+    if entries[0].startswith("MIG-") and gpus:
+        return (Gpu("MIG instance", 0, next(iter(gpus.values())).driver),)
+    found = ([key for key in gpus if key == entry or (entry.startswith("GPU-") and key.startswith(entry))] for entry in entries)
+    return tuple(gpus[keys[0]] for keys in takewhile(lambda keys: len(keys) == 1, found))
 
 
 def make_slots(

@@ -55,6 +55,13 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_table_with_an_empty_third_line_is_read(corpus: Path) -> None:
+    path = corpus / "fma_metadata" / "tracks.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], "\n", *lines[3:]]))
+    assert len(list_clips(corpus)) == 3
+
+
 def test_artist_genre_and_split_of_the_tracks_that_are_there(corpus: Path) -> None:
     clips = list_clips(corpus)
     assert clips[["path", "item", "label", "phase"]].to_numpy().tolist() == [

@@ -186,8 +186,15 @@ def test_gpus_are_read_from_the_driver_s_own_tool(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb")
     assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0, "580.1"),)
 
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert devices.find_gpus.__wrapped__() == ()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-b,GPU-a")  # the beginnings of UUIDs
+    assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0, "580.1"), Gpu("Card A", 24576, "580.1"))
+
+    for unknown in ("-1", "", "GPU-", "GPU-c"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", unknown)
+        assert devices.find_gpus.__wrapped__() == ()
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-8e1c,MIG-8e1d")
+    assert devices.find_gpus.__wrapped__() == (Gpu("MIG instance", 0, "580.1"),)
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,7,0")  # CUDA ends at an unknown one, and so do all backends
     assert devices.find_gpus.__wrapped__() == (Gpu("Card B, Max", 0, "580.1"),)

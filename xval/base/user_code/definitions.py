@@ -119,6 +119,8 @@ def find_definition(path: str) -> Definition:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             return Definition(path, module, node)
     if not _binds(module.tree, name):
+        if any(isinstance(node, ast.AsyncFunctionDef) and node.name == name for node in module.tree.body):
+            raise SettingsError(f"'{path}': {module.file} defines '{name}' with async def. Write def.")
         raise SettingsError(f"'{path}': {module.file} has no '{name}'. {suggestion(name, module.functions())}")
     return Definition(path, module, None)
 

@@ -27,6 +27,7 @@ def test_a_part_is_found_without_running_its_module(own_package):
         ("own_pakage.parts.loss", r"no module 'own_pakage' in .*Did you mean 'own_package'\?"),
         ("own_package.part.loss", r"'own_package\.part': there is no module 'part' in own_package\..*Did you mean 'parts'\?"),
         ("own_package.parts.los", r"parts.py has no 'los'\. Available: .*optimizer.*Did you mean 'loss'\?"),
+        ("own_package.waits.loss", r"waits.py defines 'loss' with async def\. Write def\."),
         ("own_package.parts.loss.more", r"no module 'loss' in own_package.parts"),
         ("own_package.broken.f", r"broken.py, line 1: "),
         ("own_package..loss", r"no module ''"),
@@ -34,6 +35,7 @@ def test_a_part_is_found_without_running_its_module(own_package):
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
+    (own_package / "waits.py").write_text("async def loss(targets, predictions):\n    return 0\n")
     with pytest.raises(SettingsError, match=message):
         find_definition(path)
 
