@@ -34,16 +34,20 @@ _METRIC_WORDS = {
     "ccc": "concordance correlation (CCC)",
     "pearson": "Pearson correlation",
     "lrap": "label ranking average precision",
-    "r2": "R²",
     "brier": "Brier score",
     "ece": "calibration error (ECE)",
     "eer": "equal error rate (EER)",
-    "auc": "AUC",
     "mae": "mean absolute error (MAE)",
     "mse": "mean squared error (MSE)",
     "rmse": "RMSE",
 }
-_SPELT = {"f1": "F1"}
+_SPELT = {
+    "f1": "F1",
+    "r2": "R²",
+    **{name: name.upper() for name in ("auc", "kl", "npv", "ppv", "psds1", "psds2", "roc")},
+    **{name: name.capitalize() for name in ("cohen", "hamming", "jaccard", "matthews", "poisson")},
+}
+"""The written forms of words in names of metrics, also of the user's own metrics."""
 
 
 class ChanceLevel(NamedTuple):
