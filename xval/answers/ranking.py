@@ -11,7 +11,15 @@ from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
-from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
+from xval.answers.summary import (
+    chance_level,
+    direction,
+    has_windows,
+    main_and_own,
+    metric_words,
+    score_name,
+    test_side,
+)
 from xval.base.errors import verb_of
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
@@ -125,20 +133,20 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected instance: the reason for the choice, and its test scores."""
     ranking = rank_instances(instances)
-    score_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score = score_name(ranking.side, ranking.metric, instances)
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
-        return f"No variant is selected, because none has a {score_name}." if is_done else "No fold is finished yet."
+        return f"No variant is selected, because none has a {score}." if is_done else "No fold is finished yet."
     selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
     for metric in selected.task.main_metrics:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
-        reached.setdefault(shown, []).append(metric_words(metric))
+        reached.setdefault(shown, []).append(metric_words(metric, instances))
     listed = ", ".join(f"{' and '.join(names)} {shown}" for shown, names in reached.items())
     mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
-    reason = f"has a mean {score_name} of {mean}" if alone else f"is selected: best mean {score_name} ({mean}{ranking.because})"
+    reason = f"has a mean {score} of {mean}" if alone else f"is selected: best mean {score} ({mean}{ranking.because})"
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
@@ -162,7 +170,7 @@ def describe_common_means(
 
     And one on what the rows of the table have, but for `rows_have_means`.
     """
-    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score = score_name(ranking.side, ranking.metric, instances)
     by_rank: dict[int, list[int]] = {}
     for number in sorted(ranking.seeds):
         by_rank.setdefault(ranking.ranks[number], []).append(number)
@@ -211,11 +219,11 @@ def summary_table(
         texts = tuple(format_test(instance, side, metric) for instance in instances)
         key = (side, texts if any(text != "-" for text in texts) else (metric,))
         if key in columns:
-            same.append(f"{side_name(side, instances)} {metric_words(metric)}: the same as {metric_words(columns[key])}.")
+            same.append(f"{score_name(side, metric, instances)}: the same as {metric_words(columns[key], instances)}.")
         columns.setdefault(key, metric)
     header = (
-        "instance", "name", f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}",
-        *(f"{side_name(side, instances)} {metric_words(metric)}" for (side, _), metric in columns.items()), "time", "folds",
+        "instance", "name", score_name(ranking.side, ranking.metric, instances),
+        *(score_name(side, metric, instances) for (side, _), metric in columns.items()), "time", "folds",
     )  # fmt: skip
     names, origins = names_of(instances), clauses(instances)
     header += (ORIGIN,) if origins else ()
@@ -265,15 +273,15 @@ def _why_not(metric: str, instances: Sequence[InstanceResults]) -> str:
     side, finished = _side_of(metric, instances), [instance for instance in instances if instance.folds]
     if not all(instance.over_folds(side, metric)["n"] for instance in finished):
         if not any(instance.says_enough(key, side, metric) for instance in finished for key in instance.done):
-            return f"no fold's validation {items_word(instances)} have every class that {metric} is of"
-        return f"not every instance has a {side_name(side, instances)} {metric}"
+            return f"no fold's validation {items_word(instances)} have every class that {metric_words(metric, instances)} is of"
+        return f"not every instance has a {score_name(side, metric, instances)}"
     task = instances[0].task
     if metric not in task.loss_metrics or not finished:
         return ""
     first = finished[0].parameters
     names = [*names_of_loss(task), "calibration"]  # which is fitted to the validation loss
     differing = [name for name in names if any(instance.parameters.get(name) != first.get(name) for instance in finished)]
-    return f"instances that differ in {' and '.join(differing)} have no comparable {metric}" if differing else ""
+    return f"instances that differ in {' and '.join(differing)} have no comparable {metric_words(metric)}" if differing else ""
 
 
 def _side_of(metric: str, instances: Sequence[InstanceResults]) -> str:

@@ -25,11 +25,10 @@ from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, one_seed_each, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
-from xval.answers.summary import has_windows, metric_words, side_name
+from xval.answers.summary import has_windows, metric_words, score_name
 from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
-from xval.base.user_code.definitions import is_dotted
 from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
@@ -40,7 +39,6 @@ from xval.results.instance import InstanceResults
 from xval.results.named import each_of, find_each, find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
-from xval.settings.further_metrics import is_of_positive, split_names
 
 
 def compare_instances(
@@ -186,7 +184,7 @@ def _compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
             metric=metric,
-            score=f"test {metric_words(metric)}{unit_words}",
+            score=f"test {metric_words(metric, chosen.values())}{unit_words}",
             higher_is_better=higher_is_better,
             rope=rope,
             baseline_reason=reason,
@@ -255,7 +253,7 @@ def _select(chosen: Chosen, *, is_subset: bool) -> tuple[str, str]:
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
-    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * is_subset}"
+    score = f"{score_name(ranking.side, ranking.metric, instances)}{' of these' * is_subset}"
     reason = f"selected by the best mean {score}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
@@ -267,11 +265,8 @@ def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
     task = instances[0].task
     if metric in task_metrics(task.name):
         return find(task.name, metric).bounds
-    if is_of_positive(task, metric):
-        written = [name for instance in instances for name in open_results(instance.experiment).requested_metrics]
-        written += [name for instance in instances for name in split_names(str(instance.parameters.get("metrics", "auto")))]
-        is_own = any(is_dotted(name) and name.endswith(f".{metric}") for name in written if not name.startswith(binary.WRITTEN))
-        return None if is_own else binary.find(metric, 0).bounds
+    if all(instance.class_of(metric) is not None for instance in instances):
+        return binary.find(metric, 0).bounds
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
