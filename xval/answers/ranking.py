@@ -45,7 +45,7 @@ class Ranking(NamedTuple):
         seeds: What a common mean is the mean of, in words, by instance: ``mean of seeds 1, 2``.
         side: ``validation`` or ``clip_validation``.
         loss_decides: Whether the validation loss breaks ties; losses of some instances are not comparable.
-        caution: Why the score is not the metric of `rank_by`, such as ``not every instance has a validation macro_f1``.
+        caution: Why the score is not the metric of `rank_by`, such as ``not every instance has a validation macro F1``.
     """
 
     instances: tuple[int, ...]
@@ -182,18 +182,25 @@ def describe_common_means(
     return [*sentences, *["Each row has the score of its own seed."] * (bool(sentences) and not rows_have_means)]
 
 
+def describe_caution(instances: Sequence[InstanceResults], ranking: Ranking) -> list[str]:
+    """Return a sentence on why the metric of `rank_by` does not rank several instances; none if it does."""
+    if len(ranking.instances) < 2 or not ranking.caution:
+        return []
+    return [f"Ranked by {score_name(ranking.side, ranking.metric, instances)}, because {ranking.caution}."]
+
+
 class SummaryTable(NamedTuple):
     """The table at the end of a run, as text.
 
     Attributes:
         same: Of each metric without a column, because it has the values of another one: a sentence.
-        seeds: Sentences on instances that differ only in their seed.
+        notes: Sentences on why another metric than that of `rank_by` ranks, and on instances that differ only in their seed.
     """
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
     same: list[str]
-    seeds: list[str]
+    notes: list[str]
 
 
 def summary_table(
@@ -240,7 +247,8 @@ def summary_table(
         for instance in instances
         if instance.number in shown
     ]
-    return SummaryTable(header, rows, same, describe_common_means(instances, ranking))
+    notes = [*describe_caution(instances, ranking), *describe_common_means(instances, ranking)]
+    return SummaryTable(header, rows, same, notes)
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ The table is as wide as a printed page, with the best values marked and a legend
 from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, describe_common_means, find_best, ranked_together
+from xval.answers.ranking import Best, describe_caution, describe_common_means, find_best, ranked_together
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, score_name
@@ -84,6 +84,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             [
                 *([f"95 %: confidence interval {clause}."] if clause else []),
                 *(column.same for column in columns if column.same),
+                *describe_caution(instances, ranking),
                 *seeds,
                 f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
             ]
