@@ -119,7 +119,7 @@ def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
     reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced accuracy (UAR))"
     assert f"constant (1) is selected: {reason}" in said(study)
     printed = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())
-    assert "validation loss; not every instance has a validation balanced_accuracy" in printed
+    assert "validation loss; not every instance has a validation balanced accuracy (UAR)" in printed
 
 
 @pytest.mark.long
