@@ -259,13 +259,14 @@ def _memory_limits(slot: Slot) -> dict[str, str]:
 
 
 def load_keras() -> None:
-    """Import Keras and its backend in half the time, and without the lines that TensorFlow's libraries write in any case.
+    """Import Keras and its backend in half the time, and without the lines that TensorFlow's libraries write.
 
     Keras and TensorFlow import a few packages, where they are installed, for parts of theirs that xval does not use. They are
     hidden meanwhile, and can be imported afterwards; `keras.visualization` and `keras.wrappers` stay without them.
     """
     if "keras" in sys.modules:
         return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the lines that it writes later, too
     if "KERAS_BACKEND" not in os.environ and BACKENDS[0] not in installed_backends():
         os.environ["KERAS_BACKEND"] = default_backend()
     require_backend(os.environ.get("KERAS_BACKEND", BACKENDS[0]))
