@@ -199,25 +199,49 @@ def _compare(
                 )
             ]
         # By other labels, and by what they were trained on, nothing distinguishes them.
-        step = "" if corrections or leaks else _next_step(comparison, chosen)
+        steps = () if corrections or leaks else (_next_step(comparison, chosen), _describe_choice(comparison, chosen))
         limits = (*notes, *comparison.notes, *unsuited)
-        comparisons.append(replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=step))
+        comparisons.append(
+            replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=" ".join(filter(None, steps)))
+        )
     return comparisons
 
 
+def _variants_of(chosen: Chosen) -> dict[str, str]:
+    """Return the variant that each name stands for: of a choice the one that it selects."""
+    choices = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
+    return {name: f"{name.removesuffix('nested')}{choices[name].number}" if name in choices else name for name in chosen}
+
+
+def _describe_choice(comparison: Comparison, chosen: Chosen) -> str:
+    """Return what the difference between a choice and the variant that it selects shows; empty: they are not compared."""
+    variant_of = _variants_of(chosen)
+    names = [name for name, variant in variant_of.items() if variant == variant_of[comparison.baseline]]
+    choice = next((instance for name in names if isinstance(instance := chosen[name], NestedInstance)), None)
+    if len(names) < 2 or choice is None:
+        return ""
+    variant = call_compared([variant_of[comparison.baseline]], "variant")
+    if not choice.is_varied:
+        return f"Every fold chooses {variant}, so {CHOICE} is {variant}, and this is no comparison of two variants."
+    return (
+        f"Validation selects {variant}, so the difference between {CHOICE} and {variant} is no difference of two variants: it "
+        f"estimates how optimistic the score of {variant} is because it was chosen. Use {variant} and report the nested score."
+    )
+
+
 def _next_step(comparison: Comparison, chosen: Chosen) -> str:
-    """Return how to show a difference between undecided pairs; empty: all are decided."""
+    """Return how to show a difference between undecided pairs of variants; empty: all are decided."""
     groups = [group for group in _copies(chosen) if comparison.baseline in map(str, group)]
     same = [str(number) for group in groups for number in group]
+    variant_of = _variants_of(chosen)
+    same += [name for name, variant in variant_of.items() if variant == variant_of[comparison.baseline]]
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
         return "" if not groups else describe_copies(groups[0]).advice
     names = (comparison.baseline, *(pair.instance for pair in pairs))
     choices = {name: choice for name in names if isinstance(choice := chosen[name], NestedInstance)}
-    variant_of = {name: str(choices[name].number) if name in choices else name for name in names}
-    variants = call_variants(dict.fromkeys(variant_of.values()))
-    # A choice that is the same variant in all folds is that variant, unless it is the one that it is compared with.
-    apart = {name for name, choice in choices.items() if choice.is_varied or variants.startswith("variant ")}
+    variants = call_variants(dict.fromkeys(variant_of[name] for name in names))
+    apart = {name for name, choice in choices.items() if choice.is_varied}  # else a choice is that variant in all folds
 
     def choice_and(names: Sequence[str]) -> str:
         return f"{CHOICE} and {call_variants(name for name in names if name not in choices)}"
