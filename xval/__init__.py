@@ -10,10 +10,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.base.terminal import report_mistakes_in_one_line
+from xval.base.terminal import report_mistakes_in_one_line as _report_mistakes
 from xval.base.version import __version__ as __version__
 
-report_mistakes_in_one_line()
+_report_mistakes()
 
 # An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that is on the
 # path is found before a folder without __init__.py, but one of an editable installation after it.
@@ -88,7 +88,7 @@ _refuse_hidden_packages()
 
 def __getattr__(name: str) -> object:
     if name in _PUBLIC:
-        report_mistakes_in_one_line()
+        _report_mistakes()
         return getattr(import_module(_PUBLIC[name]), name)
     if name in _NOW:  # of an AttributeError, `from xval import ...` would not show the text
         raise ImportError(f"xval.{name} is now xval.{_NOW[name]}: from xval import {_NOW[name]}", name="xval")
