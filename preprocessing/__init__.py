@@ -5,7 +5,7 @@ From Python: `preprocessing.prepare`, and `preprocessing.store.write` for arrays
 
 from typing import TYPE_CHECKING
 
-from preprocessing.console import report_mistakes_in_one_line
+from xval.base.terminal import report_mistakes_in_one_line
 
 if TYPE_CHECKING:
     from preprocessing.commands.prepare import prepare as prepare

@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from preprocessing.interrupts import ended_where_stuck, interrupts_noted
 from xval.base.errors import FirstJobError, UsageError, XvalError
 from xval.base.json_files import final_name
 from xval.base.operating_system import ENDING_SIGNALS, SECONDS_TO_END, refusal
+from xval.base.terminal import EXIT_FAILED as EXIT_FAILED
+from xval.base.terminal import EXIT_INTERRUPTED as EXIT_INTERRUPTED
+from xval.base.terminal import EXIT_USAGE as EXIT_USAGE
 from xval.base.terminal import allow_any_text, write_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 GOES_ON = "Finished work is kept; the same command continues from there."
 _CLEARED_UP = "The same command removes what is incomplete and makes it again."
 _NOTHING_LEFT = "Nothing incomplete is left; run the same command again."
@@ -73,30 +73,6 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
             line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
         write_line(line, sys.stderr)
         return code
-
-
-def report_mistakes_in_one_line() -> None:
-    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2; a session continues."""
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _report
-
-
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake, and end a script: Python takes the SystemExit of this function as that of the script.
-
-    ``PYTHONDEVMODE=1`` (``python -X dev``) shows the traceback.
-    """
-    if not isinstance(error, XvalError) or isinstance(error, FirstJobError) or sys.flags.dev_mode:
-        sys.__excepthook__(kind, error, trace)
-        return
-    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
-    if not is_session():
-        raise SystemExit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
-
-
-def is_session() -> bool:
-    """Return whether Python prompts for further lines, now or behind the script (``python -i``): variables are to stay."""
-    return hasattr(sys, "ps1") or bool(sys.flags.inspect)
 
 
 def describe_refusal(error: OSError) -> str:

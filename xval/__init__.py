@@ -10,7 +10,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.base.terminal import report_mistakes_in_one_line as _report_mistakes
 from xval.base.version import __version__ as __version__
+
+_report_mistakes()
 
 # An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that is on the
 # path is found before a folder without __init__.py, but one of an editable installation after it.
@@ -75,18 +78,9 @@ def _refuse_hidden_packages() -> None:
         spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
         if spec is None or spec.origin is None or Path(spec.origin).resolve() == Path(_ROOT, name, "__init__.py"):
             continue
-        message = f"{spec.origin}: this file has the name of a package of xval and hides it. Rename the file."
-        if "preprocessing.console" in sys.modules:  # which is being imported, by python -m preprocessing
-            sys.stderr.write(f"error: {message}\n")
-            raise SystemExit(2)
-        sys.modules.pop(name, None)
-        sys.path.insert(0, _ROOT)
-        from preprocessing.console import report_mistakes_in_one_line
         from xval.base.errors import SettingsError
 
-        sys.path.remove(_ROOT)
-        report_mistakes_in_one_line()
-        raise SettingsError(message)
+        raise SettingsError(f"{spec.origin}: this file has the name of a package of xval and hides it. Rename the file.")
 
 
 _refuse_hidden_packages()
@@ -94,9 +88,7 @@ _refuse_hidden_packages()
 
 def __getattr__(name: str) -> object:
     if name in _PUBLIC:
-        from preprocessing.console import report_mistakes_in_one_line
-
-        report_mistakes_in_one_line()
+        _report_mistakes()
         return getattr(import_module(_PUBLIC[name]), name)
     if name in _NOW:  # of an AttributeError, `from xval import ...` would not show the text
         raise ImportError(f"xval.{name} is now xval.{_NOW[name]}: from xval import {_NOW[name]}", name="xval")

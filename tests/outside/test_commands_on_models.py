@@ -12,6 +12,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 
+from tests.outside.conftest import FEATURES, Study
 from tests.outside.test_tasks import FRAMES
 from tests.outside.test_tasks import frames as write_frames
 
@@ -273,6 +274,25 @@ def test_export_of_weights_fits_the_network(copied, network):
         weight.assign(0 * weight)
     model.load_weights(copied.folder / "net.weights.h5")
     assert np.allclose(model.predict(examples, verbose=0), before, atol=1e-6)
+
+
+@pytest.mark.long
+def test_nothing_of_tensorflow_is_written_into_the_progress(finished, tmp_path):
+    """Also where the variable of its log level is not set, as it is for other tests."""
+    start = "import os, runpy\nos.environ.pop('TF_CPP_MIN_LOG_LEVEL')\nimport sys\nsys.argv.pop(0)\n"
+    run = ("-c", start + "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)")
+    model = finished.folder / FOLD / "model.keras"
+    features = {"features": "embedding", "embedding_model": f"keras:{model}", "sample_rate_hz": FEATURES["sample_rate_hz"]}
+    settings = [word for name, value in features.items() for word in ("--set", f"{name}={value}")]
+    study = Study(tmp_path, finished.servers)
+
+    prepared = study.python(
+        *run, "preprocessing", "table", finished.folder / "audio/clips.csv", "--dataset", "d", *settings, in_workers=True
+    )
+    bundled = study.python(*run, "xval", "bundle", finished.folder / FOLD, "--output", "out", in_workers=True)
+
+    assert (prepared.returncode, prepared.stderr) == (0, "")
+    assert (bundled.returncode, bundled.stderr) == (0, "")
 
 
 @pytest.mark.slow

@@ -394,6 +394,7 @@ def test_a_run_without_folds_yet_is_starting(empty):
     """Features are made before folds.json is written, which may take long."""
     empty.recordings(n_speakers=60)
     assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    empty.train({"architecture": "constant"}, num_experiment=2, **FEATURES)
     empty.script({"architecture": "constant"}, **FEATURES | {"n_mels": 7})
     assert "no such folder" in empty.mistake("-m", "xval", "status", empty.EXPERIMENT)
     with empty.started("exp.py", "--executor", "inline") as process:
@@ -411,7 +412,9 @@ def test_a_run_without_folds_yet_is_starting(empty):
         status = json.loads(empty.xval("status", empty.EXPERIMENT, "--format", "json").stdout)
         assert status["at_work"][0]["script"] == "exp.py"
         assert (status["folds_total"], status["seconds_left"], status["instances"], status["faults"]) == (None, None, [], [])
-        (listed,) = json.loads(empty.xval("list", "results", "--format", "json").stdout)
+        listed, older = json.loads(empty.xval("list", "results", "--format", "json").stdout)  # the newest first
+        assert older["experiment"] == "small/experiment_2"
+        assert listed["date"] >= older["date"]
         assert (listed["experiment"], listed["state"], listed["instances"]) == ("small/experiment_1", "starting", 0)
         said = empty.mistake("-m", "xval", "report", empty.EXPERIMENT)
         assert "has no results yet, because exp.py is starting. Wait for its first fold." in " ".join(said.split())

@@ -40,6 +40,7 @@ def test_a_list_for_scripts_has_all_experiments(odd):
         assert {row["experiment"] for row in csv.DictReader(file)} == {*rows}
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("experiment_") >= 4
+    assert "(UAR)" in shown.stdout  # as in all tables
 
 
 @pytest.mark.long

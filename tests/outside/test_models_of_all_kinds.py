@@ -37,6 +37,11 @@ def test_what_an_embedder_has_seen_is_seen_by_the_models_that_read_its_embedding
     assert prepared.returncode == 0, prepared.stderr
     embedder = copied.fold() / "model.keras"
     reads = {"features": "embedding", "embedding_model": f"keras:{embedder}"}
+    copied.script({"architecture": "svm", **reads}, num_experiment=2)
+    refused = copied.run()
+    assert refused.returncode == 2
+    assert "All folds share its embeddings, so use a model of other recordings." in refused.stderr
+    assert "{fold}" not in refused.stderr
     copied.train({"architecture": "mlp", **reads}, {"architecture": "svm", "C": (1.0,), **reads}, dataset="other", num_epochs=1)
 
     for instance in (1, 2):

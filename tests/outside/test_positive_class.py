@@ -1,9 +1,11 @@
 """Sensitivity, specificity and F1 of one class, as of a diagnosis, held against scikit-learn."""
 
+import html
 import json
 import re
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
@@ -193,7 +195,7 @@ def test_metrics_of_the_experiment_have_no_chance_that_the_class_shares_would_gi
 
     assert "(UAR): pooled over all test examples; chance 0.500." in said
     for name in ("Sensitivity", "Specificity"):
-        assert f"- {name}: pooled over all test examples.\n" in said
+        assert f"- {name} of 'sick': pooled over all test examples.\n" in said
 
 
 def test_chance_of_a_mean_over_items_is_the_mean_of_their_chances(empty):
@@ -210,3 +212,53 @@ def test_chance_of_a_mean_over_items_is_the_mean_of_their_chances(empty):
     assert f1["of"] == "items"
     shares = np.array(list(n_sick.values())) / 12
     assert f1["chance"] == pytest.approx(np.mean(2 * shares / (1 + shares)))
+
+
+def of_no_class(texts):
+    """Return the texts with a metric of one class whose class they do not name, or in another spelling; not keys of files."""
+    names = r"\b(f1|ppv|npv|sensitivity at specificity 90)\b"
+    written = re.compile(rf"(?<!macro ){names}(?! of 'sick')", re.I)
+    texts = [re.sub("--metric f1", "", text) for text in texts if not re.fullmatch(r"\w+(, \w+)*", text)]
+    return [text for text in texts if written.search(text) or re.search(r"[Nn]pv|[Pp]pv|\bf1", text)]
+
+
+def cells_of(book):
+    return [str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if isinstance(cell, str)]
+
+
+def test_tables_name_the_class_of_a_metric(clinic):
+    """Of the settings and added: terminal, workbook, page and the table for papers."""
+    metrics = {"metrics": "f1, npv, sensitivity_at_specificity_90", "rank_by": "f1", "positive_class": "sick"}
+    ran = clinic.train(SVM, SVM | {"C": 100}, page="complete", **metrics)
+    assert clinic.xval("add-metrics", clinic.EXPERIMENT, "ppv").returncode == 0
+    reported = clinic.run(COLUMNS="400")
+    compared = clinic.xval("compare", clinic.EXPERIMENT, "--metric", "ppv")
+    papers = [clinic.xval("report", clinic.EXPERIMENT, form) for form in ("--markdown", "--latex", "--methods")]
+    book = openpyxl.load_workbook(clinic.results / "results.xlsx")
+    page = (clinic.results / "report.html").read_text()
+    page = html.unescape(re.sub("<script.*?</script>|<style.*?</style>|<[^>]*>", "\n", page, flags=re.S))
+
+    ended = [line for line in ran.stdout.splitlines() if not re.match(r"\d+/\d+ ", line)]  # of the jobs: names as in files
+    assert any("by validation F1 of 'sick'" in line for line in ended)
+    assert "test PPV of 'sick'" in reported.stdout
+    assert "test PPV of 'sick'" in compared.stdout
+    assert "Sensitivity at specificity 90 of 'sick'" in papers[0].stdout
+    sheets = cells_of(book)
+    assert "test NPV of 'sick'" in sheets
+    assert "F1 of 'sick'" in page
+    for texts in (reported.stdout.splitlines(), compared.stdout.splitlines(), sheets, page.splitlines()):
+        assert not of_no_class(texts)
+    for paper in papers:
+        assert not of_no_class(paper.stdout.splitlines())
+
+
+def test_no_class_is_named_where_two_differ(clinic):
+    """Scores of one name of two classes have no common column name, and are not compared."""
+    clinic.train(SVM, positive_class="sick", metrics="f1")
+    clinic.train(SVM | {"C": 100}, positive_class="healthy", metrics="f1", num_experiment=2)
+    other = clinic.EXPERIMENT.replace("experiment_1", "experiment_2") + ":1"
+
+    refused = clinic.mistake("-m", "xval", "compare", clinic.EXPERIMENT, "1", other, "--metric", "f1")
+
+    assert "positive_class" in refused
+    assert clinic.xval("compare", clinic.EXPERIMENT, "1", other).returncode == 0

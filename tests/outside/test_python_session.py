@@ -215,6 +215,47 @@ def test_a_script_whose_first_call_is_a_mistake_ends_with_one_line(study, call, 
     assert len(shown.splitlines()) == 1
 
 
+CTRL_C = """
+import os, signal, sys
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Press())
+"""
+
+
+@pytest.mark.parametrize("module", ["difflib", "filelock", "pydantic"])
+def test_ctrl_c_while_a_script_imports_ends_it_with_one_line(study, module):
+    study.script({"architecture": "constant"}, head=CTRL_C.format(module=module))
+
+    ended = study.python("exp.py", "--list", in_workers=True)
+
+    assert (ended.returncode, ended.stderr) == (130, "Interrupted.\n")
+
+
+@pytest.mark.parametrize("module", ["difflib", "filelock", "argparse"])
+@pytest.mark.parametrize("program", ["xval", "preprocessing", "augmentation"])
+def test_ctrl_c_at_the_start_of_a_command_ends_it_with_one_line(study, module, program):
+    start = f"import runpy\nsys.argv[1:] = ['--help']\nrunpy.run_module({program!r}, run_name='__main__', alter_sys=True)"
+
+    ended = study.python("-c", CTRL_C.format(module=module) + start, in_workers=True)
+
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stderr.startswith("Interrupted.")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_in_a_users_own_code_has_its_traceback(study):
+    own = "import xval\ndef wait():\n    os.kill(os.getpid(), signal.SIGINT)\n    import time; time.sleep(9)\nwait()"
+
+    ended = study.python("-c", CTRL_C.format(module="") + own, in_workers=True)
+
+    assert "in wait" in ended.stderr
+    assert ended.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
 @pytest.mark.long
 def test_a_session_goes_on_after_failed_jobs(study):
     fails = "    def on_epoch_end(self, epoch, logs):\n        if epoch:\n            raise ValueError('cannot')\n"

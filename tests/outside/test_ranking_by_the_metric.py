@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -75,6 +76,22 @@ def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
     assert len(trained) == 6
 
 
+def test_the_end_of_a_run_says_why_another_metric_ranks(study):
+    """Also the sheet *summary* and the table in Python."""
+    study.train({"architecture": "constant"}, {"architecture": "knn"}, rank_by="macro_f1", page="none")
+    assert "rank" not in " ".join(study.run().stdout.split("Result:")[0].split())
+    change_scores(study, 1, macro_f1=None)
+    reason = "Ranked by validation balanced accuracy (UAR), because not every instance has a validation macro F1."
+
+    ended = study.run("--overwrite", "--only", "2")
+
+    assert ended.returncode == 0, ended.stderr
+    assert reason in ended.stdout
+    sheet = openpyxl.load_workbook(study.results / "results.xlsx")["summary"]
+    assert any(reason in str(cell) for row in sheet.iter_rows(values_only=True) for cell in row)
+    assert reason in str(xval.Results(study.results))
+
+
 @pytest.mark.long
 def test_tables_have_the_test_value_of_the_metric_that_ranks(study):
     study.train(
@@ -102,10 +119,10 @@ def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
     for number, loss in ((1, 0.1), (2, 0.3)):
         change_scores(study, number, loss=loss)
     change_scores(study, 2, balanced_accuracy=None)
-    reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced_accuracy)"
+    reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced accuracy (UAR))"
     assert f"constant (1) is selected: {reason}" in said(study)
     printed = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())
-    assert "validation loss; not every instance has a validation balanced_accuracy" in printed
+    assert "validation loss; not every instance has a validation balanced accuracy (UAR)" in printed
 
 
 @pytest.mark.long

@@ -83,7 +83,7 @@ def test_where_no_fold_validates_every_class_the_loss_ranks(study):
     assert validated(study, "balanced_accuracy")["value"].isna().all()
     assert "validation loss" in text
     compared = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())
-    assert "no fold's validation items have every class that balanced_accuracy is of" in compared
+    assert "no fold's validation items have every class that balanced accuracy (UAR) is of" in compared
     losses = values_of(validated(study, "loss")).mean(axis=1)
     assert f"Baseline: instance {1 + losses.argmin()} (selected by the best mean validation loss" in compared
 

@@ -1,5 +1,6 @@
 """A sentence on a comparison names what was compared: a variant, another seed of it, or the choice by validation."""
 
+import json
 import re
 
 import numpy as np
@@ -59,7 +60,34 @@ def test_the_choice_is_named_where_it_is_what_equals_a_variant(empty):
         "every speaker."
     )
     assert "because they have the same score for every speaker" in compare(empty, "1", "2")  # which compares the two
-    assert "Use variant 1, because choosing by validation and variant 1 have the same score" in compare(empty, "nested", "1")
+    same = compare(empty, "nested", "selected")
+    assert "Use variant 1, because" not in same
+    assert "Validation selects variant 1, so the difference" in same
+
+
+def test_a_choice_that_is_the_same_in_all_folds_is_a_variant(empty):
+    write_corpus(empty, difference=3)
+    empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3, item_name="speaker")
+
+    text = compare(empty, "nested", "selected")
+
+    assert "Every fold chooses variant 1, so choosing by validation is variant 1, and this is no comparison of two" in text
+    assert "optimistic the score" not in text
+
+
+def test_a_choice_that_is_compared_with_its_own_variant_shows_the_optimism_of_choosing(empty):
+    write_corpus(empty, n_items=9)
+    shuffled = [NETWORK | {"seed": seed, "n_units": (units,)} for seed, units in ((1, 4), (2, 5), (3, 6))]
+    empty.train(*shuffled, num_folds=3, item_name="speaker")
+    selected = json.loads((empty.results / "summary.json").read_text())["selected"]
+
+    for arguments in (("nested", "selected"), ("selected", "--baseline", "nested"), ("nested", "1", "2", "3")):
+        text = compare(empty, *arguments)
+        assert f"Validation selects variant {selected}, so the difference between choosing by validation and variant" in text
+        assert f"estimates how optimistic the score of variant {selected} is because it was chosen." in text
+        assert f"Use variant {selected} and report the nested score." in text
+        assert f"of variant {selected} is cheapest" not in text
+        assert "same score for every" not in text
 
 
 @pytest.mark.long

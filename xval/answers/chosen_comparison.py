@@ -68,7 +68,7 @@ def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults])
     is_main = comparison.metric == selected.task.main_metrics[0]
     said = []
     if is_main and ranking.metric not in (comparison.metric, "loss"):
-        by = f"Instance {selected.number} was selected by {metric_words(ranking.metric)}"
+        by = f"Instance {selected.number} was selected by {metric_words(ranking.metric, done)}"
         said.append(f"{by}: --metric {ranking.metric} compares by it.")
     if is_main:
         said.append(_describe_other_p(comparison, done, ranking, selected))

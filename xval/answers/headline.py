@@ -22,7 +22,7 @@ from xval.answers.next_step import advice_on_few, are_perfect, call_variants, na
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import Estimate, estimate, in_column, rounded
-from xval.answers.summary import metric_words, side_name
+from xval.answers.summary import metric_words, score_name
 from xval.answers.variants import Variants
 from xval.base.errors import capital, counted
 from xval.base.item_word import new_items
@@ -261,7 +261,7 @@ class _Fields(Variants):
         found = estimate(self.selected, self.side, self.ranking.metric)
         if not self._has_other_metric or self.ranking.metric == "loss" or found.value is None:
             return ""
-        return f" ({metric_words(self.ranking.metric)} {rounded(found.value)[0]})"
+        return f" ({metric_words(self.ranking.metric, self.done)} {rounded(found.value)[0]})"
 
     @property
     def n_ranked(self) -> int:
@@ -354,7 +354,7 @@ class _Fields(Variants):
 
     @property
     def ranked_by(self) -> str:
-        return f"{side_name(self.ranking.side, self.done)} {metric_words(self.ranking.metric)}"
+        return score_name(self.ranking.side, self.ranking.metric, self.done)
 
     @property
     def try_next(self) -> str:

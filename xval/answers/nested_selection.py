@@ -18,7 +18,7 @@ from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
-from xval.answers.summary import direction, metric_words, side_name, test_side
+from xval.answers.summary import direction, metric_words, score_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
 from xval.results.instance import InstanceResults, JointInstance
@@ -114,7 +114,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         return (
             f"There is no nested estimate for choosing among {len(groups)} variants, because fold{'s' * (len(cannot) > 1)} "
             f"{describe_numbers(cannot)} cannot choose: {items_word(done)} that validate have no "
-            f"{metric_words(ranking.metric)}, and the losses cannot be compared. Let more {items_word(done)} validate "
+            f"{metric_words(ranking.metric, done)}, and the losses cannot be compared. Let more {items_word(done)} validate "
             "(validation_fraction)."
         )
     nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
@@ -218,7 +218,7 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
     text = (
         f"Choosing among {nested.n_competing} variants{left_out} in each fold by its own validation reaches "
-        f"{side_name(side, done)} {metric_words(metric)} "
+        f"{score_name(side, metric, done)} "
         f"{format_test(nested, side, metric)}."
     )
     called = name_instances([selected.number], done)

@@ -99,12 +99,7 @@ def describe_next_step(
 
     def step(case: str, **fields: object) -> str:
         words = {"variants": variants, "compared": compared, "item": item_word(instances), "items": items_word(instances)}
-        text = STEPS[case]
-        if variants.startswith("variant "):  # it is compared with choosing it
-            text = text.replace("whichever of {variants} is cheapest", "{variants}").replace(
-                "use the cheapest", "use {variants}"
-            )
-        return text.format(**words, **fields)
+        return STEPS[case].format(**words, **fields)
 
     few = advice_on_few(instances)
     if all(margin.is_none for margin in margins):

@@ -180,7 +180,7 @@ def _measure(
         for name in pooled:
             table = np.array([[values[name] for values in run_values] for run_values in by_repeat])  # (n_repeats, n_items)
             item_values[name] = _ItemMeans(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
-    is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
+    is_whole = len(rows) == len(np.unique(first.folds)) and not task.lack_classes(targets, first.items).any()
     item_scores = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
         value = pooled[name]
@@ -294,25 +294,4 @@ def _record_score(known: _ItemMeans) -> ItemScore:
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
     """Return the folds that lack a class that others have, or in which a target number is constant."""
     numbers, codes = np.unique(examples.folds, return_inverse=True)
-    return [int(number) for number in numbers[_lack_classes(task, examples.targets, codes)]]
-
-
-def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return whether each group of examples lacks a class that others have, or has a constant target number.
-
-    The groups are numbered from 0 without gaps: bool (n_groups,).
-    """
-    n_groups = int(groups.max()) + 1
-    if targets.ndim > 1 and not task.has_classes:
-        low, high = np.full((2, n_groups, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
-        np.minimum.at(low, groups, targets)
-        np.maximum.at(high, groups, targets)
-        return np.asarray(((low == high) & (np.ptp(targets, axis=0) > 0)).any(axis=1))
-    if not task.has_classes:
-        return np.zeros(n_groups, dtype=bool)
-    occurs = np.zeros((n_groups, int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]), dtype=bool)
-    if targets.ndim == 1:
-        occurs[groups, targets] = True
-    else:
-        np.logical_or.at(occurs, groups, targets > 0)
-    return np.asarray(~occurs[:, occurs.any(axis=0)].all(axis=1))
+    return [int(number) for number in numbers[task.lack_classes(examples.targets, codes)]]

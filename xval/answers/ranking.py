@@ -12,7 +12,15 @@ from xval.answers.next_step import call_variants
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
-from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
+from xval.answers.summary import (
+    chance_level,
+    direction,
+    has_windows,
+    main_and_own,
+    metric_words,
+    score_name,
+    test_side,
+)
 from xval.results.instance import InstanceResults, JointInstance
 from xval.results.job_key import JobKey
 from xval.results.read import Record
@@ -40,7 +48,7 @@ class Ranking(NamedTuple):
         seeds: What a common mean is the mean of, in words, by instance: ``mean of seeds 1, 2``.
         side: ``validation`` or ``clip_validation``.
         loss_decides: Whether the validation loss breaks ties; losses of some instances are not comparable.
-        caution: Why the score is not the metric of `rank_by`, such as ``not every instance has a validation macro_f1``.
+        caution: Why the score is not the metric of `rank_by`, such as ``not every instance has a validation macro F1``.
     """
 
     instances: tuple[int, ...]
@@ -128,20 +136,20 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected instance: the reason for the choice, and its test scores."""
     ranking = rank_instances(instances)
-    score_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score = score_name(ranking.side, ranking.metric, instances)
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
-        return f"No variant is selected, because none has a {score_name}." if is_done else "No fold is finished yet."
+        return f"No variant is selected, because none has a {score}." if is_done else "No fold is finished yet."
     selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
     for metric in selected.task.main_metrics:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
-        reached.setdefault(shown, []).append(metric_words(metric))
+        reached.setdefault(shown, []).append(metric_words(metric, instances))
     listed = ", ".join(f"{' and '.join(names)} {shown}" for shown, names in reached.items())
     mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
-    reason = f"has a mean {score_name} of {mean}" if alone else f"is selected: best mean {score_name} ({mean}{ranking.because})"
+    reason = f"has a mean {score} of {mean}" if alone else f"is selected: best mean {score} ({mean}{ranking.because})"
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
@@ -165,7 +173,7 @@ def describe_common_means(
 
     And one on what the rows of the table have, but for `rows_have_means`.
     """
-    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score = score_name(ranking.side, ranking.metric, instances)
     by_rank: dict[int, list[int]] = {}
     for number in sorted(ranking.seeds):
         by_rank.setdefault(ranking.ranks[number], []).append(number)
@@ -177,18 +185,25 @@ def describe_common_means(
     return [*sentences, *["Each row has the score of its own seed."] * (bool(sentences) and not rows_have_means)]
 
 
+def describe_caution(instances: Sequence[InstanceResults], ranking: Ranking) -> list[str]:
+    """Return a sentence on why the metric of `rank_by` does not rank several instances; none if it does."""
+    if len(ranking.instances) < 2 or not ranking.caution:
+        return []
+    return [f"Ranked by {score_name(ranking.side, ranking.metric, instances)}, because {ranking.caution}."]
+
+
 class SummaryTable(NamedTuple):
     """The table at the end of a run, as text.
 
     Attributes:
         same: Of each metric without a column, because it has the values of another one: a sentence.
-        seeds: Sentences on instances that differ only in their seed.
+        notes: Sentences on why another metric than that of `rank_by` ranks, and on instances that differ only in their seed.
     """
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
     same: list[str]
-    seeds: list[str]
+    notes: list[str]
 
 
 def summary_table(
@@ -214,11 +229,11 @@ def summary_table(
         texts = tuple(format_test(instance, side, metric) for instance in instances)
         key = (side, texts if any(text != "-" for text in texts) else (metric,))
         if key in columns:
-            same.append(f"{side_name(side, instances)} {metric_words(metric)}: the same as {metric_words(columns[key])}.")
+            same.append(f"{score_name(side, metric, instances)}: the same as {metric_words(columns[key], instances)}.")
         columns.setdefault(key, metric)
     header = (
-        "instance", "name", f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}",
-        *(f"{side_name(side, instances)} {metric_words(metric)}" for (side, _), metric in columns.items()), "time", "folds",
+        "instance", "name", score_name(ranking.side, ranking.metric, instances),
+        *(score_name(side, metric, instances) for (side, _), metric in columns.items()), "time", "folds",
     )  # fmt: skip
     names, origins = names_of(instances), clauses(instances)
     header += (ORIGIN,) if origins else ()
@@ -235,7 +250,8 @@ def summary_table(
         for instance in instances
         if instance.number in shown
     ]
-    return SummaryTable(header, rows, same, describe_common_means(instances, ranking))
+    notes = [*describe_caution(instances, ranking), *describe_common_means(instances, ranking)]
+    return SummaryTable(header, rows, same, notes)
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
@@ -268,15 +284,15 @@ def _why_not(metric: str, instances: Sequence[InstanceResults]) -> str:
     side, finished = _side_of(metric, instances), [instance for instance in instances if instance.folds]
     if not all(instance.over_folds(side, metric)["n"] for instance in finished):
         if not any(instance.says_enough(key, side, metric) for instance in finished for key in instance.done):
-            return f"no fold's validation {items_word(instances)} have every class that {metric} is of"
-        return f"not every instance has a {side_name(side, instances)} {metric}"
+            return f"no fold's validation {items_word(instances)} have every class that {metric_words(metric, instances)} is of"
+        return f"not every instance has a {score_name(side, metric, instances)}"
     task = instances[0].task
     if metric not in task.loss_metrics or not finished:
         return ""
     first = finished[0].parameters
     names = [*names_of_loss(task), "calibration"]  # which is fitted to the validation loss
     differing = [name for name in names if any(instance.parameters.get(name) != first.get(name) for instance in finished)]
-    return f"instances that differ in {' and '.join(differing)} have no comparable {metric}" if differing else ""
+    return f"instances that differ in {' and '.join(differing)} have no comparable {metric_words(metric)}" if differing else ""
 
 
 def _side_of(metric: str, instances: Sequence[InstanceResults]) -> str:

@@ -60,8 +60,8 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
         return ""
     mean, fold_std, seed_std = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric_words(metric)} {mean}; standard deviation {fold_std} between folds, {seed_std} between seeds within a fold "
-        f"({counted(parts.n_folds, 'fold')}, {parts.n_repeats:.3g} seeds)"
+        f"{metric_words(metric, [instance])} {mean}; standard deviation {fold_std} between folds, {seed_std} between seeds "
+        f"within a fold ({counted(parts.n_folds, 'fold')}, {parts.n_repeats:.3g} seeds)"
     )
 
 
@@ -77,7 +77,7 @@ def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> 
         for fold_repeat, repeat_scores in scores_by_repeat.items()
         if repeat_scores
     ]
-    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_fold_repeats > 1 and means else ""
+    return f"{metric_words(metric, [instance])} {', '.join(means)}" if instance.n_fold_repeats > 1 and means else ""
 
 
 def seed_replicates(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:

@@ -34,16 +34,20 @@ _METRIC_WORDS = {
     "ccc": "concordance correlation (CCC)",
     "pearson": "Pearson correlation",
     "lrap": "label ranking average precision",
-    "r2": "R²",
     "brier": "Brier score",
     "ece": "calibration error (ECE)",
     "eer": "equal error rate (EER)",
-    "auc": "AUC",
     "mae": "mean absolute error (MAE)",
     "mse": "mean squared error (MSE)",
     "rmse": "RMSE",
 }
-_SPELT = {"f1": "F1"}
+_SPELT = {
+    "f1": "F1",
+    "r2": "R²",
+    **{name: name.upper() for name in ("auc", "kl", "npv", "ppv", "psds1", "psds2", "roc")},
+    **{name: name.capitalize() for name in ("cohen", "hamming", "jaccard", "matthews", "poisson")},
+}
+"""The written forms of words in names of metrics, also of the user's own metrics."""
 
 
 class ChanceLevel(NamedTuple):
@@ -131,9 +135,24 @@ def _have_same(instance: InstanceResults, side: str, name: str, other: str) -> b
     )
 
 
-def metric_words(name: str) -> str:
-    """Return the name of a metric in texts, with its synonym: ``balanced accuracy (UAR)``, ``macro F1``."""
-    return _METRIC_WORDS.get(name) or " ".join(_SPELT.get(word, word) for word in name.split("_"))
+def metric_words(name: str, instances: Iterable[InstanceResults] = ()) -> str:
+    """Return the name of a metric in texts, with its synonym: ``balanced accuracy (UAR)``, ``macro F1``.
+
+    A metric of one class has the class, ``F1 of 'sick'``, if it is the same class in all `instances` that have the metric.
+    """
+    words = _METRIC_WORDS.get(name) or " ".join(_SPELT.get(word, word) for word in name.split("_"))
+    if name not in binary.NAMES:
+        return words
+    having = [(instance.class_of(name), name in instance.further_metrics) for instance in instances]
+    classes = {class_name for class_name, has_metric in having if class_name is not None or has_metric}
+    (class_name,) = classes if len(classes) == 1 else (None,)
+    return words if class_name is None else f"{words} of '{class_name}'"
+
+
+def score_name(side: str, metric: str, instances: Iterable[InstanceResults]) -> str:
+    """Return the name of a metric on a side in texts: ``test speaker balanced accuracy (UAR)``."""
+    instances = list(instances)
+    return f"{side_name(side, instances)} {metric_words(metric, instances)}"
 
 
 def direction(instances: Sequence[InstanceResults], metric: str) -> bool | None:

@@ -22,7 +22,7 @@ class FoldTrials:
         chosen: Number of the trial with whose settings the fold trains.
         values: The settings of that trial, by name.
         score: The validation score of that trial.
-        monitor: The name of that score.
+        score_name: The name of that score in texts: ``validation loss``.
         maximised: Whether a higher score is better.
         importance: The share of the variance of the scores that each setting explains (fANOVA); empty: too few trials.
         trials: number, values, state, score, epochs and seconds of each trial.
@@ -32,15 +32,10 @@ class FoldTrials:
     chosen: int
     values: Mapping[str, Any]
     score: float
-    monitor: str
+    score_name: str
     maximised: bool
     importance: Mapping[str, float]
     trials: Sequence[Mapping[str, Any]]
-
-    @property
-    def metric_words(self) -> str:
-        """The name of the score in texts: ``validation loss``."""
-        return f"validation {metric_words(self.monitor.removeprefix('val_'))}"
 
     def count(self, state: str) -> int:
         """Return the number of trials with a state: complete, pruned, diverged or failed."""
@@ -55,7 +50,7 @@ def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
             int(search["trial"]),
             search["values"],
             float(search["score"]),
-            search["monitor"],
+            f"validation {metric_words(search['monitor'].removeprefix('val_'), [instance])}",
             bool(search["maximised"]),
             search["importance"],
             search["trials"],
@@ -82,7 +77,7 @@ def describe_search(instance: InstanceResults) -> str:
     called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
         f"The settings of {called} were searched separately in each fold ({counted(n_trials, 'trial')}), on {items} that the "
-        f"fold does not test. The chosen trials reach {searches[0].metric_words} {score} on the {items} that chose them, which "
+        f"fold does not test. The chosen trials reach {searches[0].score_name} {score} on the {items} that chose them, which "
         "is optimistically biased; the test scores are not, because they are nested."
     )
 

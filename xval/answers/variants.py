@@ -7,7 +7,7 @@ from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.summary import direction, metric_words, side_name, test_side
+from xval.answers.summary import direction, score_name, test_side
 from xval.results.instance import InstanceResults
 from xval.results.item_scores import ItemScore
 from xval.settings.architectures import ENSEMBLE, trains_network
@@ -74,7 +74,7 @@ class Variants:
     @property
     def main_score(self) -> str:
         """The name of the main test metric in texts."""
-        return f"{side_name(self.side, self.done)} {metric_words(self.main_metric)}"
+        return score_name(self.side, self.main_metric, self.done)
 
     @property
     def above_chance(self) -> str:

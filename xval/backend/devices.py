@@ -295,6 +295,7 @@ def load_keras() -> None:
     """
     if "keras" in sys.modules:
         return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the lines that it writes later, too
     if "KERAS_BACKEND" not in os.environ and BACKENDS[0] not in installed_backends():
         os.environ["KERAS_BACKEND"] = default_backend()
     require_backend(os.environ.get("KERAS_BACKEND", BACKENDS[0]))

@@ -1,4 +1,4 @@
-"""Make text safe for terminals: nothing in it controls the terminal, and each character can be encoded.
+"""Make text safe for terminals: nothing in it controls the terminal, and each character can be encoded. One line ends a script.
 
 Names of files, classes and items may come from anywhere. Text that is written to files is not changed.
 
@@ -10,7 +10,12 @@ import codecs
 import io
 import re
 import sys
+from types import TracebackType
 from typing import TextIO
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 _CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -49,6 +54,47 @@ def write_line(line: str, stream: TextIO | None) -> None:
         stream.flush()
     except OSError:
         return
+
+
+def report_mistakes_in_one_line() -> None:
+    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2; a session continues.
+
+    Where Ctrl-C stops it in a part of the project, as while that is imported, it ends with one line too.
+    """
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a mistake, and end a script: Python takes the SystemExit of this function as that of the script.
+
+    ``PYTHONDEVMODE=1`` (``python -X dev``) shows the traceback.
+    """
+    if isinstance(error, KeyboardInterrupt) and not (sys.flags.dev_mode or is_session()) and _is_in_project(trace):
+        write_line(f"Interrupted. {error}".rstrip(), sys.stderr)
+        raise SystemExit(EXIT_INTERRUPTED)
+    from xval.base.errors import FirstJobError, UsageError, XvalError  # here, because `import xval` needs none of them
+
+    if not isinstance(error, XvalError) or isinstance(error, FirstJobError) or sys.flags.dev_mode:
+        sys.__excepthook__(kind, error, trace)
+        return
+    write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
+    if not is_session():
+        raise SystemExit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def _is_in_project(trace: TracebackType | None) -> bool:
+    """Return whether an error came through the project, and not only through code of the user's own."""
+    packages = set[str]()
+    while trace is not None:
+        packages.add(str(trace.tb_frame.f_globals.get("__package__")).partition(".")[0])
+        trace = trace.tb_next
+    return not packages.isdisjoint(("xval", "preprocessing", "augmentation", "architectures"))
+
+
+def is_session() -> bool:
+    """Return whether Python prompts for further lines, now or behind the script (``python -i``): variables are to stay."""
+    return hasattr(sys, "ps1") or bool(sys.flags.inspect)
 
 
 def _escape(surrogate: re.Match[str]) -> str:

@@ -5,6 +5,9 @@ the experiment begins with the nested estimate. The list is read from summary.js
 experiment whose folds have changed since then, or that an earlier version wrote, it shows the known values and the command
 that updates them. A run also keeps this list as a page, index.html in the results folder.
 
+The newest is first: date is when the last job ended, or when a run that is at work began, if later. Experiments without a
+date, of which no job has ended, are last.
+
 states of an experiment:
   the first of running, failed, damaged, stale, interrupted, to do and done that any of its jobs has (see xval status); or
   starting: a run has begun, and none of its jobs yet; or

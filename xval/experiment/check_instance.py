@@ -32,7 +32,7 @@ from xval.measures.metrics import least_outputs
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.preset import judge_preset
-from xval.models.saved.provenance import Provenance
+from xval.models.saved.provenance import WHAT_TO_DO, Provenance
 from xval.results.job_key import JobKey
 from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
@@ -45,6 +45,7 @@ _IF_LEAKED = (
     "If it was trained on tested clips or speakers, the test scores are optimistically biased. Set pretrained_on to its "
     "training data; the results quote it."
 )
+_OTHER_EMBEDDER = "All folds share its embeddings, so use a model of other recordings."
 _UNKNOWN_ORIGIN = f"its training data are not known. {_IF_LEAKED}"
 
 
@@ -210,7 +211,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     counted = read_clips_of(settings, corpus_folder)
     verdicts = {fold.number: provenance.verdict(fold, settings.dataset, corpus_folder, counted) for fold in folds}
     faults = [
-        f"fold {number}: embedding_model: {path} {verdict.reason}"
+        f"fold {number}: embedding_model: {path} {verdict.reason.replace(WHAT_TO_DO, _OTHER_EMBEDDER)}"
         for number, verdict in verdicts.items()
         if verdict.state == "leaked"
     ]

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.columns import with_columns
-from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
 from xval.answers.names import describe_parameters
 from xval.base.errors import SettingsError, UsageError
 from xval.base.literals import read_literal
+from xval.base.terminal import is_session
 from xval.experiment import command_line
 from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.run import RunRequest, results_folder, run_experiment

@@ -19,7 +19,7 @@ from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.score_text import format_score
-from xval.answers.summary import metric_words, record_side, side_name
+from xval.answers.summary import record_side, score_name
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import JobError, ResultsError, SettingsError, UsageError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
@@ -153,11 +153,11 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     """Return the number of the instance that the validation scores select."""
     instances = read_finished(folder)
     chosen = ranking.rank_instances(instances)
+    score = score_name(chosen.side, chosen.metric, instances)
     if chosen.selected is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}. Give the number of an instance.")
+        raise ResultsError(f"{folder.path}: no instance has a {score}. Give the number of an instance.")
     reached = f"{ranking.selected_mean(instances, chosen)}{chosen.because}"
-    score = f"{side_name(chosen.side, instances)} {metric_words(chosen.metric)} ({reached})"
-    console.print(f"Instance {chosen.selected} is selected: best mean {score}.")
+    console.print(f"Instance {chosen.selected} is selected: best mean {score} ({reached}).")
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)
     return chosen.selected

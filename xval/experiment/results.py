@@ -192,20 +192,20 @@ class Results:
         name = f"Results({str(self.folder)!r})"
         if not self._has_scores():
             return name
-        table, seeds = self._closing_table()
-        return "\n".join([name, table.to_string(), *seeds])
+        table, notes = self._closing_table()
+        return "\n".join([name, table.to_string(), *notes])
 
     def _repr_html_(self) -> str:
         name = f"<p>{escape(str(self.folder))}</p>"
         if not self._has_scores():
             return name
-        table, seeds = self._closing_table()
-        return "".join([name, table.to_html(), *(f"<p>{escape(sentence)}</p>" for sentence in seeds)])
+        table, notes = self._closing_table()
+        return "".join([name, table.to_html(), *(f"<p>{escape(sentence)}</p>" for sentence in notes)])
 
     def _closing_table(self) -> tuple[pd.DataFrame, list[str]]:
-        """Return the summary as text, as a run prints it, and sentences on variants that differ only in their seed."""
-        header, rows, _, seeds = summary_table(read_finished(self._experiment))
-        return pd.DataFrame(rows, columns=list(header)).set_index("instance"), seeds
+        """Return the summary as text, as a run prints it, and the notes below it."""
+        header, rows, _, notes = summary_table(read_finished(self._experiment))
+        return pd.DataFrame(rows, columns=list(header)).set_index("instance"), notes
 
     def _has_scores(self) -> bool:
         return len(self.folds) > 0

@@ -122,6 +122,18 @@ class Task(TaskFacts, ABC):
         """Return validation_classes, the number of validation clips of each class; nothing unless each clip has one class."""
         return {}
 
+    def lack_classes(self, targets: Array, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return whether each group of examples lacks a class that others have, or has a constant target number.
+
+        Args:
+            targets: In the form that the metrics of the task accept.
+            groups: The number of the group of each example, from 0 without gaps.
+
+        Returns:
+            bool (n_groups,).
+        """
+        return np.zeros(int(groups.max()) + 1, dtype=bool)
+
     def class_rows(self, side: Side, scores: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """Return a row of scores for each class; `scores` are the `class_scores` of the side."""
         return dict(scores.get("class_metrics", {}))
@@ -221,6 +233,12 @@ class ClassTask(Task):
         counts = np.bincount(validation.counted()[0], minlength=len(class_names)).tolist()
         return {"validation_classes": dict(zip(class_names, counts, strict=True))}
 
+    def lack_classes(self, targets: Array, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return whether each group lacks a class that others have."""
+        occurs = np.zeros((int(groups.max()) + 1, int(targets.max()) + 1), dtype=bool)
+        occurs[groups, targets] = True
+        return _lack_some(occurs)
+
 
 class LabelsTask(Task):
     """A task with any number of labels per example: targets are 0 or 1, float32 (n, n_classes)."""
@@ -246,9 +264,20 @@ class LabelsTask(Task):
         """Return nothing, because metrics skip labels that do not occur, which does not favour a constant prediction."""
         return {}
 
+    def lack_classes(self, targets: Array, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return whether each group lacks a label that others have."""
+        occurs = np.zeros((int(groups.max()) + 1, targets.shape[1]), dtype=bool)
+        np.logical_or.at(occurs, groups, targets > 0)
+        return _lack_some(occurs)
+
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return one label in turn, and then none."""
         return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
+
+
+def _lack_some(occurs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which rows, bool (n_groups,), lack a class that other rows have; `occurs`: bool (n_groups, n_classes)."""
+    return np.asarray(~occurs[:, occurs.any(axis=0)].all(axis=1))
 
 
 def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xval.answers.score_text import Estimate
+from xval.answers.summary import metric_words
 from xval.base.errors import shortened
 from xval.report import svg
 from xval.results.job_key import JobKey
@@ -119,7 +120,7 @@ def draw_curves(
             value = history[f"val_{metric}"][epoch - 1]
             best += [(across(epoch), up(value))] if math.isfinite(value) else []
     parts.append(svg.dots(best, "dots validation"))
-    return svg.picture(SMALL_WIDTH, SMALL_HEIGHT, f"{metric} over epochs", parts)
+    return svg.picture(SMALL_WIDTH, SMALL_HEIGHT, f"{metric_words(metric)} over epochs", parts)
 
 
 def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xval.answers.score_text import in_column
+from xval.answers.summary import metric_words
 from xval.base.errors import counted
 from xval.base.operating_system import quote
 from xval.base.terminal import visible
@@ -73,7 +74,7 @@ def text_row(listed: Listed, root: Path) -> tuple[str, ...]:
         if main.low is not None and main.high is not None:
             value += f" [{write(main.low)}, {write(main.high)}]"
     selected = f"{summary.name} ({summary.selected})" if summary.selected is not None else "–"
-    return (*facts, selected, main.metric if main else "–", value, chance, _state(listed.state, summary.jobs))
+    return (*facts, selected, metric_words(main.metric) if main else "–", value, chance, _state(listed.state, summary.jobs))
 
 
 def explain_values(experiments: Iterable[Listed]) -> str:

@@ -32,7 +32,7 @@ from xval.answers.score_text import (
     in_column,
     texts_of,
 )
-from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
+from xval.answers.summary import differing_parameters, main_and_own, score_name
 from xval.answers.training_runs import rank_items
 from xval.answers.trials import describe_search
 from xval.base.errors import SettingsError, XvalError, one_line
@@ -129,7 +129,7 @@ def make_page(contents: PageContents) -> str:
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
         same=[column.same for column in columns if column.same] + describe_common_means(instances, contents.ranking),
-        validation_column=f"{side_name(contents.ranking.side, contents.instances)} {metric_words(contents.ranking.metric)}",
+        validation_column=score_name(contents.ranking.side, contents.ranking.metric, contents.instances),
         parameter_names=parameters,
         differing=differing,
         rows=_rows(contents, columns, differing, sections),
@@ -301,7 +301,7 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
                 for point in curve
             ]
             listed = f"Instances ({name}): " + ", ".join(f"{point.instance} ({point.setting:g})" for point in curve)
-            title = f"{side_name(side, contents.instances)} {metric_words(metric)} over {what}"
+            title = f"{score_name(side, metric, contents.instances)} over {what}"
             pictures.append((what, listed, charts.draw_learning_curve(points, title, unit)))
     return pictures
 

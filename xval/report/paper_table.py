@@ -10,7 +10,7 @@ from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
-from xval.answers.summary import direction, main_and_own, metric_words
+from xval.answers.summary import direction, main_and_own
 from xval.base.errors import capital, counted
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
@@ -154,7 +154,7 @@ def _row_name(instance: InstanceResults, name: str) -> str:
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
     unit = column.side_name.removeprefix("test").strip()  # the caption says that scores are those of the test
-    return capital(f"{unit} {metric_words(column.name)}{arrow}".strip())
+    return capital(f"{unit} {column.metric}{arrow}".strip())
 
 
 def _caption(instances: Sequence[InstanceResults]) -> str:
@@ -174,9 +174,9 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
         estimates = [cells[number][0] for _, cells in table.rows]
         chances = sorted({estimated.chance for estimated in estimates if estimated.chance is not None})
         chance = f"; chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
-        equal = f" {capital(' and '.join(map(metric_words, column.equal)))}: the same values." if column.equal else ""
+        equal = f" {capital(' and '.join(column.equal))}: the same values." if column.equal else ""
         what = " or ".join(sorted({estimated.of for estimated in estimates}))
-        yield f"{capital(metric_words(column.name))}: {what}{chance}.{equal}"
+        yield f"{capital(column.metric)}: {what}{chance}.{equal}"
     if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
         yield f"In brackets: 95 % interval {interval_clause(instances)}."
 

@@ -9,7 +9,7 @@ from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.item_words import call_items_of, item_decision_of, item_scaling_of, item_word, items_word
 from xval.answers.score_text import interval_clause
-from xval.answers.summary import metric_words, side_name, test_side
+from xval.answers.summary import score_name, side_name, test_side
 from xval.base.errors import capital, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.folds.plan import Fold
@@ -360,7 +360,7 @@ def _describe_values(contents: PageContents) -> str:
     thresholds = " Thresholds of labels maximise F1 on the validation clips of each fold." * has_labels
     selected = ""
     if len(contents.instances) > 1:
-        value = f"{side_name(ranking.side, contents.instances)} {metric_words(ranking.metric)}"
+        value = score_name(ranking.side, ranking.metric, contents.instances)
         selected = f" The model with the best mean {value} was selected{ranking.because}; test values were not used for this."
         if len(contents.folds.plan.folds) > 1:
             selected += (

@@ -27,25 +27,26 @@ class MainColumn(NamedTuple):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        equal: Further main metrics with the same scores in all instances, such as accuracy for balanced classes.
         side_name: The side in words.
+        metric: The metric in words.
+        equal: In words, further main metrics with the same scores in all instances, such as accuracy for balanced classes.
     """
 
     side: str
     name: str
-    equal: tuple[str, ...]
     side_name: str
+    metric: str
+    equal: tuple[str, ...]
 
     @property
     def title(self) -> str:
         """The title, such as ``test balanced accuracy (UAR)``."""
-        return f"{self.side_name} {metric_words(self.name)}"
+        return f"{self.side_name} {self.metric}"
 
     @property
     def same(self) -> str:
         """A sentence on the metrics that have no column because they have these values; empty: none."""
-        names = " and ".join(map(metric_words, self.equal))
-        return f"{self.side_name} {names}: the same as {metric_words(self.name)}." if names else ""
+        return f"{self.side_name} {' and '.join(self.equal)}: the same as {self.metric}." if self.equal else ""
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
@@ -61,4 +62,8 @@ def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> l
                 shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
                 columns.setdefault((side, shown), []).append(name)
                 break
-    return [MainColumn(side, names[0], tuple(names[1:]), side_name(side, instances)) for (side, _), names in columns.items()]
+    found = []
+    for (side, _), names in columns.items():
+        metric, *equal = (metric_words(name, instances) for name in names)
+        found.append(MainColumn(side, names[0], side_name(side, instances), metric, tuple(equal)))
+    return found

@@ -8,7 +8,7 @@ from xval.answers.item_words import items_word
 from xval.answers.label_scores import label_scores
 from xval.answers.pretrained import explain, judge_instance
 from xval.answers.score_text import estimate, format_folds
-from xval.answers.summary import differing_parameters, direction, metric_columns, metric_words, side_name
+from xval.answers.summary import differing_parameters, direction, metric_columns, score_name
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
@@ -48,7 +48,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             errors=[(key.fold_name, record["error"]) for key, record in instance.failed.items()],
             scores=[
                 (
-                    f"{side_name(side, [instance])} {metric_words(name)}",
+                    score_name(side, name, [instance]),
                     instance.over_folds(side, name),
                     estimate(instance, side, name),
                     directions[name],

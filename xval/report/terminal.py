@@ -58,12 +58,12 @@ def print_scores(
     instances = read_instances(folder, [number for number in folder.instances() if number in numbers or folder.jobs(number)])
     shown = [instance.number for instance in instances if instance.number in numbers]
     if shown:
-        header, rows, same, seeds = ranking.summary_table(instances, shown, most=_MOST_ROWS)
+        header, rows, same, notes = ranking.summary_table(instances, shown, most=_MOST_ROWS)
         console.print(make_table(header, rows))
         clause = interval_clause(instances)
         intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
         window_note = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
-        console.print(" ".join([_LEGEND, *intervals, *same, *seeds, *window_note]) + "\n", soft_wrap=True, markup=False)
+        console.print(" ".join([_LEGEND, *intervals, *same, *notes, *window_note]) + "\n", soft_wrap=True, markup=False)
         if len(rows) < len(shown):
             console.print(f"The {len(rows)} best of {len(shown)} instances by validation; the workbook has all of them.")
         if len(instances) > len(shown):

@@ -29,7 +29,7 @@ def draw_trials(search: FoldTrials) -> Markup:
     scores = _Axis([trial["score"] for trial in search.trials if trial["score"] is not None])
     places = [_SIDE + place * (_WIDTH - 2 * _SIDE) / len(names) for place in range(len(names) + 1)]
     parts = []
-    for place, (name, axis) in enumerate(zip([*names, search.metric_words], [*axes, scores], strict=True)):
+    for place, (name, axis) in enumerate(zip([*names, search.score_name], [*axes, scores], strict=True)):
         x = places[place]
         parts += [svg.line(x, _TOP, x, _HEIGHT - 12, "grid"), svg.text(x, 14, shortened(name, 20), "middle")]
         parts += [svg.text(x - 5, y + 4, shortened(text, 9), "end axis") for y, text in axis.marks()]

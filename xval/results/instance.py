@@ -22,6 +22,7 @@ from xval.results.item_scores import ClassRecall, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import Record, WrittenInstance
 from xval.results.scores import N_CLIPS, Scores
+from xval.settings.further_metrics import positive_metrics
 from xval.settings.randomness import count_repeats
 from xval.settings.schema import Settings
 
@@ -60,6 +61,7 @@ class InstanceResults:
         wanted: The requested jobs.
         scores: The scores of the finished jobs.
         over_items: Scores over items; None: not requested, or the predictions cannot be read.
+        requested_metrics: The metrics that were requested after training, as written.
     """
 
     experiment: ExperimentFolder
@@ -70,6 +72,7 @@ class InstanceResults:
     wanted: Sequence[JobKey] = ()
     scores: Mapping[JobKey, Scores] = field(default_factory=dict)
     over_items: OverItems | None = None
+    requested_metrics: Sequence[str] = ()
     _over_folds: dict[tuple[str, str], FoldSummary] = field(default_factory=dict, compare=False, repr=False)
     _lacks_class: dict[tuple[str, tuple[str, ...], tuple[int, ...]], bool] = field(
         default_factory=dict, compare=False, repr=False
@@ -198,6 +201,18 @@ class InstanceResults:
         trained = {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
         added = {name: facts.higher_is_better for scores in self.scores.values() for name, facts in scores.added.items()}
         return trained | added
+
+    def class_of(self, metric: str) -> str | None:
+        """Return the class that a metric of one class is of; None: another metric, or no class is known."""
+        if metric not in binary.NAMES:
+            return None
+        if metric in positive_metrics(self.task.name, self.settings.metrics):
+            return self.settings.positive_class
+        for written in self.requested_metrics:
+            if written.startswith(binary.WRITTEN) and written.endswith(f".{metric}"):
+                number = int(written.removeprefix(binary.WRITTEN).partition(".")[0])
+                return next((record["class_names"][number] for record in self.done.values()), None)
+        return None
 
     @cached_property
     def has_windows(self) -> bool:

@@ -193,6 +193,7 @@ class OpenResults:
             folds.plan.n_fold_repeats,
             tuple(sorted(wanted)),
             scores,
+            requested_metrics=self.requested_metrics,
         )
 
     def _hashed_record(self, key: JobKey) -> tuple[Record | None, str]:

@@ -112,7 +112,7 @@ class Listed:
     """An experiment in a list.
 
     Attributes:
-        changed: When its last job ended (Unix time, s); None: no job has ended.
+        changed: When its last job ended, or a run that is still at work began, if later (Unix time, s); None: neither.
         state: The state of its jobs from `overall_state`; ``starting``: a run has started, but none of its jobs; ``unknown``:
             there is no current summary.
         summary: Its summary; None: there is none, or it is from other files or another version.
@@ -188,36 +188,44 @@ def read_summary(folder: ExperimentFolder) -> Summary | None:
 def _list(path: Path) -> Listed:
     folder = ExperimentFolder(path)
     summary = read_summary(folder)
-    changed = state_of_files(folder)[1]
+    ended = state_of_files(folder)[1]
     if summary is None or not is_current(summary, folder):
         texts = _description(path), path.absolute().parent.name
-        return Listed(path, *texts, changed, len(folder.instances()), _live_state(folder, changed, UNKNOWN), None)
+        state, begun = _live_state(folder, ended, UNKNOWN)
+        return Listed(path, *texts, _later(ended, begun), len(folder.instances()), state, None)
     counts = {
         "to do" if state == "running" else state: n for state, n in summary.jobs.items() if n
     }  # what ran has left nothing
-    state = overall_state(counts)
+    state, begun = overall_state(counts), None
     if state != "done":
-        state = _live_state(folder, changed, state)
-    changed = changed if summary.ended is None else summary.ended
+        state, begun = _live_state(folder, ended, state)
+    changed = _later(ended if summary.ended is None else summary.ended, begun)
     return Listed(path, summary.description, summary.corpus, changed, summary.n_instances, state, summary)
 
 
-def _live_state(folder: ExperimentFolder, changed: float | None, otherwise: str) -> str:
+def _live_state(folder: ExperimentFolder, ended: float | None, otherwise: str) -> tuple[str, float | None]:
     """Return ``running`` if a process holds a job now, ``starting`` if a run has started, but none of its jobs.
+
+    And when the last run that is at work began (Unix time, s); None: none is.
 
     Args:
         folder: Folder of the experiment.
-        changed: When the last job ended (Unix time, s).
+        ended: When the last job ended (Unix time, s).
         otherwise: The state if no run is in progress.
     """
     try:
         in_use = folder.is_in_use()
     except (ResultsError, OSError):
-        return UNKNOWN
+        return UNKNOWN, None
     others = [run for run in folder.at_work() if run.process != process_name()]  # a run writes the list at its own end
+    begun = others[-1].since if others else None
     if not in_use and others:
-        return "running" if changed and changed > others[0].since else "starting"
-    return {True: "running", False: otherwise, None: UNKNOWN}[in_use]
+        return "running" if ended and ended > others[0].since else "starting", begun
+    return {True: "running", False: otherwise, None: UNKNOWN}[in_use], begun
+
+
+def _later(first: float | None, second: float | None) -> float | None:
+    return max((time for time in (first, second) if time is not None), default=None)
 
 
 def _description(path: Path) -> str:

@@ -79,7 +79,7 @@ def test_the_users_own_pilot_is_read(command, results):
         (["--clips", "0"], "--clips 0: expected a whole number from 1"),
         (["--difference", "0"], "--difference 0: expected a number above 0"),
         (["--difference", "-0.1"], "--difference -0.1: expected a number above 0"),
-        (["--difference", "5"], "--difference 5: two values of balanced_accuracy differ by at most 1."),
+        (["--difference", "5"], "--difference 5: two values of balanced accuracy (UAR) differ by at most 1."),
         (
             ["--output", "plan.doc"],
             "--output plan.doc: expected a file whose name ends in .csv, .json, .xlsx, .parquet, .png, .svg, .pdf.",

@@ -123,9 +123,9 @@ UNLIKE_LOSSES = [
         (UNEQUAL, {"rank_by": "accuracy"}, BY_LOSS, Ranking((2, 1), "validation", "balanced_accuracy", True,
          "instances differ in rank_by: accuracy, loss")),
         (UNEQUAL, OLD, OLD, Ranking((2, 1), "validation", "balanced_accuracy", True,
-         "not every instance has a validation old_score")),
+         "not every instance has a validation old score")),
         (({"rmse": 1.0, "loss": 2.0}, {"rmse": None, "loss": 1.0}), REGRESSION, REGRESSION,
-         Ranking((2, 1), "validation", "loss", False, "not every instance has a validation rmse")),
+         Ranking((2, 1), "validation", "loss", False, "not every instance has a validation RMSE")),
     ],
     ids=["the metric of rank_by", "a loss", "of equal ones the loss", "unless losses do not compare",
          *(f"no loss of unlike {name}" for changes in UNLIKE_LOSSES for name in changes), "no two metrics",
@@ -139,7 +139,7 @@ def test_what_ranks(make_instance, scores, first, second, ranking):
 def test_the_selection_says_why_the_main_metric_does_not_rank(make_instance):
     instances = [make_instance(1, [{"rmse": 1.0, "loss": 2.0}], **REGRESSION)]
     instances += [make_instance(2, [{"rmse": None, "loss": 1.0}], **REGRESSION)]
-    assert "(1.100; not every instance has a validation rmse)" in describe_selection(instances)
+    assert "(1.100; not every instance has a validation RMSE)" in describe_selection(instances)
 
 
 def test_test_scores_never_rank(make_instance, make_record):

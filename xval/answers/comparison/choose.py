@@ -25,11 +25,10 @@ from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
-from xval.answers.summary import has_windows, metric_words, side_name
+from xval.answers.summary import has_windows, metric_words, score_name
 from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
-from xval.base.user_code.definitions import is_dotted
 from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
@@ -40,7 +39,6 @@ from xval.results.instance import InstanceResults, JointInstance
 from xval.results.named import each_of, find_each, find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
-from xval.settings.further_metrics import is_of_positive, split_names
 
 
 def compare_instances(
@@ -186,7 +184,7 @@ def _compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
             metric=metric,
-            score=f"test {metric_words(metric)}{unit_words}",
+            score=f"test {metric_words(metric, chosen.values())}{unit_words}",
             higher_is_better=higher_is_better,
             rope=rope,
             baseline_reason=reason,
@@ -201,25 +199,49 @@ def _compare(
                 )
             ]
         # By other labels, and by what they were trained on, nothing distinguishes them.
-        step = "" if corrections or leaks else _next_step(comparison, chosen)
+        steps = () if corrections or leaks else (_next_step(comparison, chosen), _describe_choice(comparison, chosen))
         limits = (*notes, *comparison.notes, *unsuited)
-        comparisons.append(replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=step))
+        comparisons.append(
+            replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=" ".join(filter(None, steps)))
+        )
     return comparisons
 
 
+def _variants_of(chosen: Chosen) -> dict[str, str]:
+    """Return the variant that each name stands for: of a choice the one that it selects."""
+    choices = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
+    return {name: f"{name.removesuffix('nested')}{choices[name].number}" if name in choices else name for name in chosen}
+
+
+def _describe_choice(comparison: Comparison, chosen: Chosen) -> str:
+    """Return what the difference between a choice and the variant that it selects shows; empty: they are not compared."""
+    variant_of = _variants_of(chosen)
+    names = [name for name, variant in variant_of.items() if variant == variant_of[comparison.baseline]]
+    choice = next((instance for name in names if isinstance(instance := chosen[name], NestedInstance)), None)
+    if len(names) < 2 or choice is None:
+        return ""
+    variant = call_compared([variant_of[comparison.baseline]], "variant")
+    if not choice.is_varied:
+        return f"Every fold chooses {variant}, so {CHOICE} is {variant}, and this is no comparison of two variants."
+    return (
+        f"Validation selects {variant}, so the difference between {CHOICE} and {variant} is no difference of two variants: it "
+        f"estimates how optimistic the score of {variant} is because it was chosen. Use {variant} and report the nested score."
+    )
+
+
 def _next_step(comparison: Comparison, chosen: Chosen) -> str:
-    """Return how to show a difference between undecided pairs; empty: all are decided."""
+    """Return how to show a difference between undecided pairs of variants; empty: all are decided."""
     groups = [group for group in _copies(chosen) if comparison.baseline in map(str, group)]
     same = [str(number) for group in groups for number in group]
+    variant_of = _variants_of(chosen)
+    same += [name for name, variant in variant_of.items() if variant == variant_of[comparison.baseline]]
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
         return "" if not groups else describe_copies(groups[0]).advice
     names = (comparison.baseline, *(pair.instance for pair in pairs))
     choices = {name: choice for name in names if isinstance(choice := chosen[name], NestedInstance)}
-    variant_of = {name: str(choices[name].number) if name in choices else name for name in names}
-    variants = call_variants(dict.fromkeys(variant_of.values()))
-    # A choice that is the same variant in all folds is that variant, unless it is the one that it is compared with.
-    apart = {name for name, choice in choices.items() if choice.is_varied or variants.startswith("variant ")}
+    variants = call_variants(dict.fromkeys(variant_of[name] for name in names))
+    apart = {name for name, choice in choices.items() if choice.is_varied}  # else a choice is that variant in all folds
 
     def choice_and(names: Sequence[str]) -> str:
         return f"{CHOICE} and {call_variants(name for name in names if name not in choices)}"
@@ -255,7 +277,7 @@ def _select(chosen: Chosen, *, is_subset: bool) -> tuple[str, str]:
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
-    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * is_subset}"
+    score = f"{score_name(ranking.side, ranking.metric, instances)}{' of these' * is_subset}"
     reason = f"selected by the best mean {score}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
@@ -267,11 +289,8 @@ def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
     task = instances[0].task
     if metric in task_metrics(task.name):
         return find(task.name, metric).bounds
-    if is_of_positive(task, metric):
-        written = [name for instance in instances for name in open_results(instance.experiment).requested_metrics]
-        written += [name for instance in instances for name in split_names(str(instance.parameters.get("metrics", "auto")))]
-        is_own = any(is_dotted(name) and name.endswith(f".{metric}") for name in written if not name.startswith(binary.WRITTEN))
-        return None if is_own else binary.find(metric, 0).bounds
+    if all(instance.class_of(metric) is not None for instance in instances):
+        return binary.find(metric, 0).bounds
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from xval.answers.comparison.item_values import ItemValues, measure_items
+from xval.answers.summary import metric_words
 from xval.base.errors import REMEDY, ResultsError
 from xval.folds.plan import Fold
 from xval.folds.random_split import is_random_split
@@ -52,7 +53,8 @@ class Competitor:
         """The folds without a score, with the reason: ``failed: ...``, ``missing``, ``undefined``."""
         jobs = self.instance.not_done()
         reasons = {job["fold"]: f"failed: {job['error']}" if job["error"] else job["status"] for job in jobs}
-        return reasons | {key.fold: f"{self.metric} is undefined" for key, value in self.values.items() if math.isnan(value)}
+        undefined = f"{metric_words(self.metric, [self.instance])} is undefined"
+        return reasons | {key.fold: undefined for key, value in self.values.items() if math.isnan(value)}
 
     @property
     def is_random_split(self) -> bool:

@@ -140,7 +140,8 @@ class Comparison:
         notes: The skipped instances and the limits of all pairs, in sentences.
         item: The word for an item.
         largest_difference: The largest possible difference between two values of the metric.
-        next_step: How to show a difference between undecided pairs; empty: all are decided.
+        next_step: How to show a difference between undecided pairs, and what a choice that is compared with its own variant
+            shows; empty: all are decided, and there is no such choice.
         nested: The nested score of choosing among all instances of the experiment, in sentences; empty: nothing was chosen.
         corrections: How the test labels of the instances differ, and what that means for the comparison; empty: they are the
             same.

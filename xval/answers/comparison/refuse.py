@@ -115,4 +115,10 @@ def check_metric(metric: str, chosen: Chosen) -> bool:
             f"--metric {metric}: its values are not comparable, because the instances differ in {', '.join(differing)}. "
             f"Choose another, such as {task.main_metrics[0]}."
         )
+    if len({instance.class_of(metric) for instance in instances}) > 1:
+        listed = "; ".join(f"{name}: {instance.class_of(metric) or 'none'}" for name, instance in chosen.items())
+        raise ResultsError(
+            f"--metric {metric}: its values are not comparable, because the instances differ in positive_class ({listed}). "
+            f"Choose another, such as {task.main_metrics[0]}."
+        )
     return higher_is_better

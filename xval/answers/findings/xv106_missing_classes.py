@@ -68,7 +68,7 @@ def _find_validation(variants: Variants) -> Iterator[Finding]:
         folds=name_folds(lacking),
         classes=f"the {kind} {first_of((repr(name) for name in classes), _MOST_NAMED, ' or ')}",
         rare=f"{kind} {first_of((repr(name) for name in rare), _MOST_NAMED)}",
-        metric=metric_words(metric),
+        metric=metric_words(metric, variants.done),
         n_left=n_folds - len(lacking),
         how=how,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from xval.answers.ranking import average_seeds, name_seeds, ranked_together
 from xval.answers.repeats import first_of_method, parameters_of
 from xval.answers.score_text import rounded
-from xval.answers.summary import direction, has_windows, metric_words, side_name
+from xval.answers.summary import direction, has_windows, score_name
 from xval.answers.variants import IGNORES_THE_AUDIO, Variants, is_network
 from xval.base.findings import Finding, Rule
 from xval.settings.classical import CLASSICAL
@@ -52,7 +52,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
             kind="estimator" if is_estimator else "baseline",
             is_estimator=is_estimator,
             best=variants.call([best.number]) if is_estimator else f"{IGNORES_THE_AUDIO} ({best.number})",
-            metric=f"{side_name(side, done)} {metric_words(metric)}",
+            metric=score_name(side, metric, done),
             value=value,
             seeds=mean_of.get(best_network),
             best_value=best_value,

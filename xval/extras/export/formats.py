@@ -116,7 +116,8 @@ def _read_tflite(path: Path, _: "keras.Model") -> Predict:
 
     def predict(inputs: NDArray[np.float32]) -> NDArray[Any]:
         interpreter.resize_tensor_input(input_index, inputs.shape)
-        interpreter.allocate_tensors()
+        with _without_messages():
+            interpreter.allocate_tensors()
         interpreter.set_tensor(input_index, inputs)
         interpreter.invoke()
         return np.asarray(interpreter.get_tensor(output_index))
@@ -154,7 +155,7 @@ def _is_recurrent(layer: Any) -> bool:
 
 @contextmanager
 def _without_messages() -> Iterator[None]:
-    """Discard everything that compiled code writes to stderr: the TFLite converter repeats its exceptions there at length."""
+    """Discard everything that compiled code writes to stderr: TFLite repeats its exceptions there, and names its delegates."""
     stderr_copy = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:

@@ -28,6 +28,7 @@ from preprocessing.store import FeatureStore
 from xval.answers.estimates import over_items_of
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.score_text import decimals, format_time
+from xval.answers.summary import metric_words
 from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
@@ -245,8 +246,9 @@ def permute_labels(instance: InstanceResults, n_permutations: int, console: Cons
     seconds = (time.perf_counter() - begun) * n_permutations
     if not abs(value - known) <= _SAME * max(1, abs(known)):
         raise ResultsError(
-            f"instance {instance.number}: training again gives {study.metric} {value:.6f}, but its folds have {known:.6f}, "
-            "because the code, the features or scikit-learn have changed. Run the instance again (--overwrite), then test it."
+            f"instance {instance.number}: training again gives {metric_words(study.metric)} {value:.6f}, but its folds have "
+            f"{known:.6f}, because the code, the features or scikit-learn have changed. Run the instance again (--overwrite), "
+            "then test it."
         )
     console.print(
         f"{counted(n_permutations, 'permutation')} {verb_of(n_permutations, 'take')} about {format_time(seconds)} on one core."
@@ -282,7 +284,10 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
     verdict = above if test.p <= _LEVEL else f"not significantly {above}"
     reached = f"mean {decimals(float(np.mean(known)))}, {best}" if known else "undefined"
     lines = [
-        f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; with permuted labels: {reached}.",
+        (
+            f"Instance {instance.number}: test {metric_words(test.metric)} {decimals(test.value)}; with permuted labels: "
+            f"{reached}."
+        ),
         (
             f"It is {verdict}: p = {test.p:.3f}, one-sided, at the level {_LEVEL} ({test.n_as_high} of {len(test.permuted)} "
             f"permutations {verb_of(test.n_as_high)} as good; {how})."
@@ -326,8 +331,8 @@ def _read(result: InstanceResults, console: Console) -> tuple[_Study, Job]:
     if score is None or score[score["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
         raise ResultsError(
             f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {counted(result.n_jobs, 'job')} "
-            f"{verb_of(sum(map(len, repeats)), 'have')} a test {metric} of complete repeats, but a permutation test needs all "
-            "of them. Run the instance first."
+            f"{verb_of(sum(map(len, repeats)), 'have')} a test {metric_words(metric)} of complete repeats, but a "
+            "permutation test needs all of them. Run the instance first."
         )
     instance, folds = restore_instance(folder, number), results.folds.plan
     corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))

@@ -24,6 +24,7 @@ from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader, whole_number
 from preprocessing.quality.pictures import PICTURE_ENDINGS
 from xval.answers.score_text import rounded
+from xval.answers.summary import metric_words
 from xval.base.errors import SettingsError, counted, plural_of
 from xval.commands._output import add_output, output_of
 
@@ -79,8 +80,9 @@ def run(options: argparse.Namespace) -> int:
 
     output = output_of(options, PICTURE_ENDINGS)
     pilots, instances = find_pilots(options.source, options.baseline, options.metric)
+    metric = metric_words(pilots.metric, instances)
     if options.difference > pilots.largest_difference:
-        most = f"two values of {pilots.metric} differ by at most {pilots.largest_difference:g}"
+        most = f"two values of {metric} differ by at most {pilots.largest_difference:g}"
         raise SettingsError(f"--difference {options.difference:g}: {most}.")
     difference_pilot = pilots.difference or pilots.value
     if options.clips is not None and math.isnan(difference_pilot.clip_share):
@@ -93,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         table["expected"] = _expected_scores(curve, options.speakers)
     table = table.rename(columns={"n_items": plural_of(pilots.item)})
     if not output.is_printed:
-        for line in _describe_pilots(pilots, n_runs, options.runs):
+        for line in _describe_pilots(pilots, metric, n_runs, options.runs):
             console.print(line, markup=False)
         console.print()
         print_table(table, console, nothing="")
@@ -112,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     needed = _needed(pilots.difference, options.difference, n_runs, options.clips) if pilots.difference else None
     write_picture(
         path, drawn, item=pilots.item, difference=options.difference, needed=needed,
-        curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
+        curve=curve, title=f"{metric}, {_describe_size(pilots, n_runs, options.clips)}",
     )  # fmt: skip
     make_console(is_error=output.is_printed).print(f"Picture: {path}", markup=False)
     return 0
@@ -162,10 +164,10 @@ def _describe_size(pilots: "Pilots", n_runs: int, n_clips: int | None) -> str:
     return f"{clips} of each {pilots.item}, trained {counted(n_runs, 'time')}"
 
 
-def _describe_pilots(pilots: "Pilots", n_runs: int, requested_runs: int | None) -> list[str]:
+def _describe_pilots(pilots: "Pilots", metric: str, n_runs: int, requested_runs: int | None) -> list[str]:
     """Return lines with the source of the variances, their standard deviations, and what is unknown."""
     lines = [f"Measured on {pilots.source}. Standard deviations:"]
-    for what, pilot in ((pilots.metric, pilots.value), ("difference", pilots.difference)):
+    for what, pilot in ((metric, pilots.value), ("difference", pilots.difference)):
         if pilot:
             items, clips, runs = ("not known" if math.isnan(value) else f"{value:.3f}" for value in pilot.deviations)
             lines.append(f"  {what}: between {plural_of(pilots.item)} {items}, of one clip {clips}, between trainings {runs}")

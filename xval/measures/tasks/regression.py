@@ -185,6 +185,13 @@ class Regression(Task):
         targets = decode_outputs("target", columns, outputs) if is_known else None
         return Decoded(targets, decode_outputs("predicted", columns, outputs))
 
+    def lack_classes(self, targets: Array, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return whether a target number that varies is constant in each group."""
+        low, high = np.full((2, int(groups.max()) + 1, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
+        np.minimum.at(low, groups, targets)
+        np.maximum.at(high, groups, targets)
+        return np.asarray(((low == high) & (np.ptp(targets, axis=0) > 0)).any(axis=1))
+
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the means over the examples of each clip, as text and as columns."""
         names = _names_behind("target_", table)

@@ -49,7 +49,7 @@ FINGERPRINTS_NAME = "seen_fingerprints.npy"
 
 _MOST_NAMED = 3
 _MOST_LISTED = 20
-_WHAT_TO_DO = (
+WHAT_TO_DO = (
     "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, fold_repeats, "
     "validation), so that each fold uses the model that was not trained on its test items; or use a model of other "
     "recordings."
@@ -378,7 +378,7 @@ def _describe(side: "pd.DataFrame", matches: SeenClips) -> str:
     if by_audio is not None and by_audio.any():
         clips = first_of(side["clip"][by_audio].tolist(), _MOST_NAMED)
         parts.append(f"{int(by_audio.sum())} of its {counted(len(side), 'clip')} by their audio ({clips})")
-    return f"{' and '.join(parts)}. {_WHAT_TO_DO}" if parts else ""
+    return f"{' and '.join(parts)}. {WHAT_TO_DO}" if parts else ""
 
 
 def _describe_alike(alike: Sequence[str], side: "pd.DataFrame", name: str) -> str:
@@ -389,6 +389,6 @@ def _describe_alike(alike: Sequence[str], side: "pd.DataFrame", name: str) -> st
     listed = ", ".join(map(json.dumps, alike[:_MOST_LISTED])) + ", ..." * (len(alike) > _MOST_LISTED)
     condition = f"{'test_where' if name == 'test' else 'train_where'}='clip not in ({listed})'"
     return (
-        f"{known} ({first_of(alike, _MOST_NAMED)}). {_WHAT_TO_DO} If they are different recordings that sound alike, exclude "
+        f"{known} ({first_of(alike, _MOST_NAMED)}). {WHAT_TO_DO} If they are different recordings that sound alike, exclude "
         f"them: {condition}."
     )

@@ -104,7 +104,7 @@ def _class_lines(table: pd.DataFrame) -> list[str]:
         by = "f1" if "f1" in table else "event_f1"
         shown = table.sort_values(by, kind="stable", na_position="last").head(_MOST_CLASSES)
     lines = align(
-        ["class", *shown.columns],
+        ["class", *(metric_words(name.removeprefix("n_")) for name in shown.columns)],
         [[str(name), *map(_cell, row)] for name, *row in shown.itertuples()],
     )
     if len(shown) < len(table):

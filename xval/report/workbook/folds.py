@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from xval.answers.pretrained import explain, judge_record
-from xval.answers.summary import direction, metric_words, side_name
+from xval.answers.summary import direction, score_name
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
@@ -36,7 +36,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         key: _earlier_models(record, instance.parameters) for instance in instances for key, record in instance.jobs.items()
     }
     earlier = [_EARLIER] if any(said_of.values()) else []
-    named = [f"{side_name(side, instances)} {metric_words(metric)}" for side, metric in pairs]
+    named = [score_name(side, metric, instances) for side, metric in pairs]
     header = [*_FIRST, *named, *_LAST, *earlier]
     sheet.put_header(header, height=48)
     for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):

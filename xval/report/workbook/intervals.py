@@ -45,7 +45,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             folds = instance.over_folds(side, metric)
             n_items = instance.over_items["n_items"]
-            named = side_name(side, [instance]), metric_words(metric), metric
+            named = side_name(side, [instance]), metric_words(metric, [instance]), metric
             identity = (instance.number, contents.names[instance.number], *named)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], item_score["items"], n_items, item_score["pooled"],

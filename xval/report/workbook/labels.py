@@ -4,6 +4,7 @@ They are over all finished folds. If there are too many rows, only the best inst
 """
 
 from xval.answers.label_scores import LabelScores, label_scores
+from xval.answers.summary import metric_words
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -33,7 +34,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     most = max(1, MOST_ROWS // max(map(len, finished.values())))
     shown = contents.ranking.best_of(finished, most)
     names = LabelScores._fields
-    sheet.put_header(["instance", *(name.replace("_", " ") for name in names)], height=48)
+    sheet.put_header(["instance", *map(metric_words, names)], height=48)
     row = 1
     for number in shown:
         for scores in finished[number]:

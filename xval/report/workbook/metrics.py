@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from xval.answers.score_text import format_chance, format_folds, format_interval, interval_clause, rounded
-from xval.answers.summary import chance_level, direction, metric_words, side_name
+from xval.answers.summary import chance_level, direction, metric_words, score_name
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
 from xval.report.workbook import cells
@@ -93,7 +93,7 @@ def _put_metric(
     n_columns = _n_columns(side, metric, instances)
     last = column + n_columns - 1
     header = cells.side_header(side)
-    for row, text in ((1, f"{side_name(side, instances)} {metric_words(metric)}"), (2, level)):
+    for row, text in ((1, score_name(side, metric, instances)), (2, level)):
         sheet.merge(range(row, row + 1), range(column, last + 1))
         sheet.put(row, column, text, "", header)
     meaning = describe(instances[0].task.name, metric)
@@ -102,7 +102,7 @@ def _put_metric(
     for offset, text in enumerate(("mean", "std", "95 %")[:n_columns]):
         sheet.put(HEADER_ROWS, column + offset, text, "", header)
     number_format = cells.metric_format(direction(instances, metric))
-    width = least = max(len(metric_words(metric)) / 2 + 1, 8)
+    width = least = max(len(metric_words(metric, instances)) / 2 + 1, 8)
     intervals: list[str] = []
     for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
         over_items, over_folds = instance.item_score(side, metric), instance.over_folds(side, metric)["mean"]

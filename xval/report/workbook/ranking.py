@@ -8,7 +8,7 @@ from xlsxwriter.utility import xl_range_abs
 
 from xval.answers.ranking import describe_common_means
 from xval.answers.score_text import estimate
-from xval.answers.summary import direction, metric_words, side_name, test_side
+from xval.answers.summary import direction, score_name, test_side
 from xval.base.errors import shortened
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
@@ -31,8 +31,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
-    score = f"{side_name(side, instances)} {metric_words(metric)}"
-    ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score = score_name(side, metric, instances)
+    ranked_by = score_name(ranking.side, ranking.metric, instances)
     n_inserted = int(bool(ranking.seeds))  # columns before those of the score
     header = (
         "rank", "instance", "name", ranked_by, *["seeds"] * n_inserted, score, "95 % low", "95 % high", "chance", "value is",

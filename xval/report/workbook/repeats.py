@@ -3,7 +3,7 @@
 from math import isfinite, sqrt
 
 from xval.answers.repeats import components_of
-from xval.answers.summary import direction, metric_words, side_name
+from xval.answers.summary import direction, score_name
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -38,7 +38,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             named = (
                 instance.number,
                 contents.names[instance.number],
-                f"{side_name(side, [instance])} {metric_words(metric)}",
+                score_name(side, metric, [instance]),
             )
             deviations = (sqrt(variance) if isfinite(variance) else None for variance in (components.fold, components.seed))
             scores = (components.mean, instance.over_folds(side, metric)["std"], *deviations)

@@ -40,7 +40,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             for trial in search.trials:
                 row += 1
                 facts = (
-                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.metric_words,
+                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.score_name,
                     trial["epochs"], trial["seconds"],
                 )  # fmt: skip
                 looks = [cells.BOLD] if trial["number"] == search.chosen else []

@@ -6,10 +6,17 @@ The table is as wide as a printed page, with the best values marked and a legend
 from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, describe_common_means, find_best, join_seeds, ranked_together
+from xval.answers.ranking import (
+    Best,
+    describe_caution,
+    describe_common_means,
+    find_best,
+    join_seeds,
+    ranked_together,
+)
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
-from xval.answers.summary import direction, main_and_own, metric_words, side_name
+from xval.answers.summary import direction, main_and_own, score_name
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.score_columns import main_columns
 from xval.report.workbook import cells
@@ -30,7 +37,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     columns = main_columns(instances, main_and_own(instances))
     replicates = ranked_together(instances)
     origins = clauses(instances)
-    ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    ranked_by = score_name(ranking.side, ranking.metric, instances)
     header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]
     header += [ORIGIN] if origins else []
     first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(instances)
@@ -84,6 +91,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             [
                 *([f"95 %: confidence interval {clause}."] if clause else []),
                 *(column.same for column in columns if column.same),
+                *describe_caution(instances, ranking),
                 *seeds,
                 f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
             ]

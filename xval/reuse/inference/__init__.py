@@ -103,13 +103,16 @@ def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.update(onednn())
     else:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         bind(slots[0], chosen)
     if not needs_keras:
         return
+    load_for_predictions()
+
+
+def load_for_predictions() -> None:
+    """Load Keras, without the warnings of TensorFlow that each model and each shape is traced again."""
     load_keras()
-    # TensorFlow warns that each model and each shape is traced again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

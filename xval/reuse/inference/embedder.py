@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend.devices import loaded_backend
 from xval.base.errors import SettingsError
-from xval.reuse.inference import load_model
+from xval.reuse.inference import load_for_predictions, load_model
 
 
 class KerasEmbedder:
@@ -22,8 +23,7 @@ class KerasEmbedder:
     """
 
     def __init__(self, path: Path) -> None:
-        import keras
-
+        load_for_predictions()  # on the backend of the run, not on that of the model
         self._model = load_model(path)
         self._path = path
         description = self._model.description
@@ -33,7 +33,7 @@ class KerasEmbedder:
                 "expected a model of whole clips of audio."
             )
         self.n_layers = self._model.n_layers
-        self.device = keras.backend.backend()
+        self.device = str(loaded_backend())
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
         """Return the layer's outputs; see `Embedder`."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
-from xval.answers.summary import metric_words, side_name
+from xval.answers.summary import score_name
 from xval.base.errors import ResultsError, plural_of
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
@@ -60,10 +60,10 @@ def find_selected(folder: ExperimentFolder) -> tuple[Path, str]:
     """Return the folder of the instance that validation selects, and the reason."""
     instances = read_finished(folder, over_items=False)
     ranking = rank_instances(instances)
+    score = score_name(ranking.side, ranking.metric, instances)
     if ranking.selected is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}. Give the folder of an instance.")
-    why = f"selected by {side_name(ranking.side, instances)} {metric_words(ranking.metric)}{ranking.because}"
-    return folder.instance_folder(ranking.selected), why
+        raise ResultsError(f"{folder.path}: no instance has a {score}. Give the folder of an instance.")
+    return folder.instance_folder(ranking.selected), f"selected by {score}{ranking.because}"
 
 
 def _selected(folder: ExperimentFolder) -> Found:
