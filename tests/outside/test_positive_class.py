@@ -136,9 +136,11 @@ def test_differences_of_it_are_those_of_a_metric_from_0_to_1(study):
     assert added.returncode == 0, added.stderr
 
     for metric in ("sensitivity", "specificity"):
-        compared = study.xval("compare", study.EXPERIMENT, "--metric", metric)
-        assert compared.returncode == 0, compared.stderr
-        assert "another unit" not in compared.stdout
+        for names in ((), ("nested", "1")):
+            compared = study.xval("compare", study.EXPERIMENT, *names, "--metric", metric)
+            assert compared.returncode == 0, compared.stderr
+            assert "another unit" not in compared.stdout
+            assert f"Test {metric} of 'b' of clips" in compared.stdout
 
 
 def test_other_tasks_have_none(study):

@@ -143,6 +143,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         written=selected.written,
         jobs=jobs,
         scores=scores,
+        requested_metrics=selected.requested_metrics,
         n_folds=selected.n_folds,
         n_fold_repeats=selected.n_fold_repeats,
         originals=originals,

@@ -373,6 +373,7 @@ def _join(seeds: Sequence[InstanceResults], first: InstanceResults) -> InstanceR
         n_fold_repeats=first.n_fold_repeats,
         wanted=wanted,
         scores=scores,
+        requested_metrics=first.requested_metrics,
         originals=originals,
         parts=tuple(seeds),
     )
