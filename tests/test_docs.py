@@ -551,7 +551,7 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
         if program == "python" or words[0] == "run":
             script(*words[words[0] == "run" :])
         else:
-            run("-m", program, *words)
+            run("-m", program, *words, *["--permutations", "9"] * (words[0] == "permutation-test"))
     for page in ("results.md", "saved_models.md"):
         code = "\n".join(code for found, code in blocks("python") if found == page and code.startswith("import "))
         run("-c", code)
