@@ -112,7 +112,7 @@ def test_another_p_value_than_that_of_the_line_is_explained(repeated):
     others = [number for number in (1, 2, 3) if number != selected]
     chosen = xval.compare_instances(repeated.results, others, baseline="nested")
     listed = ", ".join(f"instance {pair.instance}: {pair.p_holm:.3f}" for pair in chosen.pairs)
-    sentence = f"The line Evidence has other p values ({listed}), because it tests the choice among 3 variants (nested)"
+    sentence = f"The line Evidence rests on other p values ({listed}), because it tests the choice among 3 variants (nested)"
 
     compared = repeated.xval("compare", repeated.EXPERIMENT).stdout
     assert sentence in compared

@@ -184,7 +184,7 @@ def test_missing_folds(empty):
     assert train(empty, LOGISTIC, words=("--folds", "1,2")) == [
         "Preliminary: balanced accuracy (UAR) 0.792 from 2 of 3 folds of logistic.",
         "Do not report this yet.",
-        "Run the same command again to finish.",
+        "Run the same command again to finish (without --folds, if you gave it).",
     ]
     assert train(empty, LOGISTIC, CONSTANT, words=("1",)) == [
         "logistic reaches balanced accuracy (UAR) 0.778 [0.655, 0.866] on unseen speakers; chance is 0.500.",

@@ -286,6 +286,46 @@ def test_a_comparison_has_the_mean_over_all_seeds_of_a_variant(empty, metric):
     assert chosen["5"][1] == pytest.approx(own["1"][0])
 
 
+@pytest.mark.long
+def test_the_chosen_method_has_the_score_of_all_its_seeds(empty):
+    """So that it differs from the nested estimate only where folds choose other methods, and has one name everywhere."""
+    write_corpus(empty, n_items=9, difference=0.5)
+    forest = {"architecture": "forest", "n_trees": 3}
+    printed = empty.train(*[forest | {"seed": seed} for seed in (1, 2)], {"architecture": "constant"}, num_folds=3).stdout
+    details = " ".join(empty.run("--details").stdout.split())
+    mean = np.mean([float(alone_in(empty, seed, 3, "balanced_accuracy")) for seed in (1, 2)])
+
+    assert f"The chosen one, forest (1; mean of seeds 1, 2), scored {mean:.3f}." in " ".join(printed.split())
+    assert "the chosen forest (1; mean of seeds 1, 2) reaches" in details
+    assert "which is no better." in details  # every fold chooses the forest
+    text = compare(empty, "--baseline", "3")
+    assert re.search(rf" 1 forest, mean of seeds 1, 2 {mean:.3f} ", text)
+    assert f"Model 1 (forest, mean of seeds 1, 2) reached {mean:.3f}" in text
+
+
+@pytest.mark.long
+def test_a_variant_with_more_seeds_is_no_other_method(empty):
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 3, "seed": 1}
+    empty.train(forest, num_folds=3)
+    empty.script(forest | {"repeats": 3}, LOGISTIC, name="more.py", num_experiment=2, num_folds=3)
+    assert empty.run(script="more.py").returncode == 0
+    refused = compare(empty, "1", "results/small/experiment_2:1")
+    assert "are one variant with different seeds (seed 1, repeats 1; seed 1, repeats 3), so a difference" in refused
+    assert "declare one variant with repeats = 4" in refused
+    assert "verdict" in compare(empty, "1", "results/small/experiment_2:2")
+
+
+def test_nobody_is_told_to_use_the_constant_prediction(empty):
+    write_corpus(empty, n_items=9, difference=0.05)
+    empty.train(LOGISTIC, {"architecture": "constant"}, num_folds=3, item_name="speaker")
+    for text in (compare(empty, "1", "--baseline", "2"), compare(empty, "2", "--baseline", "1")):
+        assert "You cannot claim" in text
+        assert "cheapest" not in text
+        assert "Do not use a model that is not shown to be better than the constant prediction. Test more speakers" in text
+        assert "The line Evidence" not in text  # which is of chance
+
+
 def alone_in(study, instance, baseline, metric):
     """Return the score of an instance that is compared alone."""
     code = (

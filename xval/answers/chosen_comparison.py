@@ -86,16 +86,19 @@ def _describe_other_p(
         return ""
     shown = {pair.instance: p_text(pair.p_holm) for pair in comparison.pairs}
     others = {pair.instance: p for pair in evidence.pairs if (p := p_text(pair.p_holm)) != shown.get(pair.instance, p)}
-    if not others:
+    from xval.answers.headline import find_headline  # here, because it imports this module
+
+    line = find_headline(done).evidence
+    if not others or not any(word in line for word in ("significant", "equal")):  # it may be of chance
         return ""
     listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
     if nested and nested.is_varied:
         return (
-            f"The line Evidence has other p values ({listed}), because it tests the choice among {nested.n_competing} variants "
+            f"The line Evidence rests on other p values ({listed}), because it tests the choice among {nested.n_competing} variants "
             f"(nested). Report those if validation chose the variant: this table tests instance {selected.number} as if it had "
             "been fixed before, which is optimistic."
         )
-    return f"The line Evidence has other p values ({listed}), because it is adjusted for {evidence.n_comparisons} comparisons."
+    return f"The line Evidence rests on other p values ({listed}), because it is adjusted for {evidence.n_comparisons} comparisons."
 
 
 def _tested_by(instance: InstanceResults) -> list[object]:

@@ -17,7 +17,7 @@ from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, why_not_nested
+from xval.answers.nested_selection import NestedInstance, call_method, selected_method, why_not_nested
 from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.repeats import copies, parameters_of, seed_replicates
@@ -149,11 +149,16 @@ class _Fields(Variants):
 
     @property
     def item_score(self) -> ItemScore | None:
-        return (self.nested or self.selected).item_score(self.side, self.main_metric)
+        return (self.nested or self.method).item_score(self.side, self.main_metric)
+
+    @cached_property
+    def method(self) -> InstanceResults:
+        """The selected instance with all seeds of its method."""
+        return selected_method(self.done, self.ranking) or self.selected
 
     @cached_property
     def own_estimate(self) -> Estimate:
-        return estimate(self.selected, self.side, self.main_metric)
+        return estimate(self.method, self.side, self.main_metric)
 
     @cached_property
     def nested_estimate(self) -> Estimate | None:
@@ -205,7 +210,7 @@ class _Fields(Variants):
 
     @property
     def name(self) -> str:
-        return self._name([self.selected.number])
+        return call_method(self.method, self.instances) if len(self.instances) > 1 else self._name([self.selected.number])
 
     @property
     def metric(self) -> str:
@@ -258,7 +263,7 @@ class _Fields(Variants):
     @property
     def in_other_metric(self) -> str:
         """The test score in the metric that chooses; empty if the loss chooses because the metric cannot."""
-        found = estimate(self.selected, self.side, self.ranking.metric)
+        found = estimate(self.method, self.side, self.ranking.metric)
         if not self._has_other_metric or self.ranking.metric == "loss" or found.value is None:
             return ""
         return f" ({metric_words(self.ranking.metric, self.done)} {rounded(found.value)[0]})"

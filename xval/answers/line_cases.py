@@ -77,7 +77,7 @@ CASES = {
     "unfinished": Headline(
         "Preliminary: {metric} {own} from {n_done} of {total} folds of {name}.",
         "Do not report this yet.",
-        "Run the same command again to finish.",
+        "Run the same command again to finish (without --folds, if you gave it).",
     ),
     "failed": Headline(
         "Preliminary: {metric} {own} from {n_done} of {total} folds of {name}.",

@@ -15,7 +15,7 @@ from xval.answers.estimates import load_requested, over_items_of
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
-from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, score_name, test_side
@@ -177,6 +177,14 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
             over_items_of(nested, list(map(str, errors.values())), further)
 
 
+def selected_method(done: Sequence[InstanceResults], ranking: Ranking) -> InstanceResults | None:
+    """Return the selected instance, with the jobs of all seeds of its method as its repeats; None: none is selected."""
+    joined, _ = join_seeds(done, [ranking.selected or 0])
+    selected = next((instance for instance in joined if instance.number == ranking.selected), None)
+    is_joint = isinstance(selected, JointInstance)
+    return replace(selected, over_items=over_items_of(selected, [])) if selected and is_joint else selected
+
+
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
     """Return by how much the test score of the selected instance is better than the nested score; below 0: it is worse.
 
@@ -190,6 +198,17 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     if ours is None or theirs is None:
         return None
     return ours - theirs if direction([selected], metric) else theirs - ours
+
+
+def call_method(method: InstanceResults, done: Sequence[InstanceResults]) -> str:
+    """Return the name of a `selected_method`: ``mlp (1)``, or ``mlp (1; mean of seeds 1, 2)``."""
+    if not (isinstance(method, JointInstance) and method.parts):
+        return name_instances([method.number], done)
+    others = [instance for instance in done if instance.number not in {part.number for part in method.parts}]
+    called = name_instances([method.number], [*others, method])
+    return (
+        f"{called.removesuffix(')')}; mean of {method.seeds})" if called.endswith(")") else f"{called} (mean of {method.seeds})"
+    )
 
 
 def bias_text(bias: float) -> str:
@@ -213,7 +232,9 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
         return None
     metric = metric or nested.task.main_metrics[0]
     side = next((side for side in (test_side(done), "test") if metric in nested.metrics(side)), "test")
-    selected = next(instance for instance in done if instance.number == ranking.selected)
+    selected = selected_method(done, ranking)
+    if selected is None:
+        return None
     bias = selection_bias(selected, nested, side, metric)
     said = "" if bias is None else f", which is {bias_words(bias)}"
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
@@ -222,7 +243,7 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
         f"{score_name(side, metric, done)} "
         f"{format_test(nested, side, metric)}."
     )
-    called = name_instances([selected.number], done)
+    called = call_method(selected, done)
     return text, f"the chosen {called} reaches {format_test(selected, side, metric)}{said}"
 
 

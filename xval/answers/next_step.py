@@ -35,6 +35,8 @@ STEPS = {
     "no error": "Test more {items}, because no error can be estimated from these.",
     "too small": "Use whichever of {variants} is cheapest: telling them apart would take more than {most} {items} "
     "(you have {n_items}).",
+    "constant": "Do not use a model that is not shown to be better than the constant prediction. Test more {items}, or try other "
+    "features or networks.",
     "more items": "Test {needed} more {needed_items} to confirm the difference of {difference} {between}; until then use "
     "the cheapest.",
 }
@@ -75,10 +77,10 @@ def settings_to_retrain(ways: Iterable[str]) -> str:
 
 
 def call_variants(names: Iterable[str]) -> str:
-    """Return ``variants 1-4``, ``variants 1 and 3``, ``variant 1``; ``these variants`` if some are of other experiments."""
+    """Return ``variants 1-4``, ``variants 1 and 3``, ``variant 1``; ``these variants`` for many that are not all numbers."""
     listed = list(names)
     if not all(name.isdecimal() for name in listed):
-        return "these variants"
+        return f"variants {join_words(listed)}" if 1 < len(listed) <= _MOST_NAMED else "these variants"
     numbers = sorted(map(int, listed))
     if len(numbers) == 1:
         return f"variant {numbers[0]}"
@@ -123,6 +125,11 @@ def describe_next_step(
     (difference,) = rounded(abs(margin.difference))
     more = items_word(instances, n_more)
     return step("more items", needed=n_more, needed_items=more, difference=difference, between=margin.between)
+
+
+def no_better_than_constant(instances: Sequence[InstanceResults]) -> str:
+    """Return the advice where no difference from a constant prediction is shown."""
+    return STEPS["constant"].format(items=items_word(instances))
 
 
 def are_perfect(instances: Sequence[InstanceResults]) -> bool:

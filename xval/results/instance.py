@@ -361,6 +361,16 @@ class JointInstance(InstanceResults):
     parts: Sequence[InstanceResults] = ()
 
     @property
+    def parameters(self) -> dict[str, object]:
+        """Every setting and option by name, but for the seed where there are several."""
+        return {name: value for name, value in self.written.parameters.items() if name != "seed" or not self.parts}
+
+    @property
+    def seeds(self) -> str:
+        """The seeds of its parts in words: ``seeds 1, 2``."""
+        return f"seeds {', '.join(str(part.settings.seed) for part in self.parts)}"
+
+    @property
     def estimates_file(self) -> Path:
         """The file of scores that were computed from the predictions of jobs of several instances."""
         return self.experiment.nested_estimates_file

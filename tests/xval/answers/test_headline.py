@@ -114,7 +114,7 @@ MADE = {
     "unfinished": (
         lambda make: [make(1, FOLDS[:2], folds_total=4)],
         ("Preliminary: balanced accuracy (UAR) 0.560 from 2 of 4 folds of net 1.", "Do not report this yet.",
-         "Run the same command again to finish."),
+         "Run the same command again to finish (without --folds, if you gave it)."),
     ),
     "failed": (
         lambda make: [make(1, [*FOLDS[:2], FAILED])],

@@ -68,4 +68,5 @@ def test_three_repetitions_come_first_where_they_are_cheap(make_instance, make_r
 def test_variants_are_named():
     assert call_variants(["4", "1", "2", "3"]) == "variants 1-4"
     assert call_variants(["3", "1"]) == "variants 1 and 3"
-    assert call_variants(["1", "results/demo/experiment_2:1"]) == "these variants"
+    assert call_variants(["1", "results/demo/experiment_2:1"]) == "variants 1 and results/demo/experiment_2:1"
+    assert call_variants([*"1234", "results/demo/experiment_2:1"]) == "these variants"

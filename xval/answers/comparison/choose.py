@@ -20,12 +20,13 @@ from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import CHOICE, call_compared, find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
-from xval.answers.next_step import Margin, call_variants, describe_next_step
+from xval.answers.next_step import Margin, call_variants, describe_next_step, no_better_than_constant
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
 from xval.answers.summary import has_windows, metric_words, score_name
+from xval.answers.variants import IGNORES_THE_AUDIO
 from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
@@ -238,6 +239,11 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
         return "" if not groups else describe_copies(groups[0]).advice
+    constants = [name for name, instance in chosen.items() if instance.settings.architecture == IGNORES_THE_AUDIO]
+    told = [pair for pair in pairs if comparison.baseline in constants or pair.instance in constants]
+    if len(told) == len(pairs):  # nobody should use the cheaper one then
+        return no_better_than_constant([*chosen.values()])
+    pairs = [pair for pair in pairs if pair not in told]
     names = (comparison.baseline, *(pair.instance for pair in pairs))
     choices = {name: choice for name in names if isinstance(choice := chosen[name], NestedInstance)}
     variants = call_variants(dict.fromkeys(variant_of[name] for name in names))
@@ -416,7 +422,11 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
 
 def _names(chosen: Chosen) -> dict[str, str]:
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
+    joined = {
+        name: instance.seeds for name, instance in chosen.items() if isinstance(instance, JointInstance) and instance.parts
+    }
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
+    names |= {name: ", ".join(filter(None, [names[name], f"mean of {seeds}"])) for name, seeds in joined.items()}
     return names | {name: instance.name for name, instance in nested.items()}
 
 

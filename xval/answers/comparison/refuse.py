@@ -67,18 +67,23 @@ def _refuse_seeds(chosen: Chosen) -> None:
     """Raise a `ResultsError` if instances differ only in the seed; a choice by validation is exempt."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
-    groups = seed_replicates({place: instance.parameters for place, instance in enumerate(instances)})
+    seeds_of = [(instance.settings.seed, instance.settings.repeats) for instance in instances]
+    groups = seed_replicates(
+        {place: {**instance.parameters, "seed": seeds_of[place], "repeats": 1} for place, instance in enumerate(instances)}
+    )
     if not groups:
         return
     further = {place for group in groups for place in group[1:]}
     left = [name for place, name in enumerate(names) if place not in further]
     command = f"xval compare {quote(str(instances[0].experiment.path))} {' '.join(map(quote, left))}"
     other = f"Compare one of them with other variants: {command}. " if len(left) > 1 else ""
-    seeds = list(dict.fromkeys(instances[place].settings.seed for place in groups[0]))
+    seeds = list(dict.fromkeys(seeds_of[place] for place in groups[0]))
+    has_repeats = any(repeats > 1 for _, repeats in seeds)
+    listed = "; ".join(f"seed {seed}, repeats {repeats}" if has_repeats else str(seed) for seed, repeats in seeds)
     raise ResultsError(
         f"instances {', '.join(names[place] for place in groups[0])} are one variant with different seeds "
-        f"({', '.join(map(str, seeds))}), so a difference between them is chance. {other}To show how much the seed matters, "
-        f"declare one variant with repeats = {len(seeds)}."
+        f"({listed if has_repeats else listed.replace(';', ',')}), so a difference between them is chance. {other}To show how much "
+        f"the seed matters, declare one variant with repeats = {sum(repeats for _, repeats in seeds)}."
     )
 
 
