@@ -308,7 +308,7 @@ def test_a_variant_with_more_seeds_is_no_other_method(empty):
     write_corpus(empty, n_items=9)
     forest = {"architecture": "forest", "n_trees": 3, "seed": 1}
     empty.train(forest, num_folds=3)
-    empty.script(forest | {"repeats": 3}, LOGISTIC, name="more.py", num_experiment=2, num_folds=3)
+    empty.script(forest, LOGISTIC, name="more.py", num_experiment=2, num_folds=3, repeats=3)
     assert empty.run(script="more.py").returncode == 0
     refused = compare(empty, "1", "results/small/experiment_2:1")
     assert "are one variant with different seeds (seed 1, repeats 1; seed 1, repeats 3), so a difference" in refused

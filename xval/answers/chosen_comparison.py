@@ -92,13 +92,13 @@ def _describe_other_p(
     if not others or not any(word in line for word in ("significant", "equal")):  # it may be of chance
         return ""
     listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
+    begin = f"The line Evidence rests on other p values ({listed}), because it"
     if nested and nested.is_varied:
         return (
-            f"The line Evidence rests on other p values ({listed}), because it tests the choice among {nested.n_competing} variants "
-            f"(nested). Report those if validation chose the variant: this table tests instance {selected.number} as if it had "
-            "been fixed before, which is optimistic."
+            f"{begin} tests the choice among {nested.n_competing} variants (nested). Report those if validation chose the "
+            f"variant: this table tests instance {selected.number} as if it had been fixed before, which is optimistic."
         )
-    return f"The line Evidence rests on other p values ({listed}), because it is adjusted for {evidence.n_comparisons} comparisons."
+    return f"{begin} is adjusted for {evidence.n_comparisons} comparisons."
 
 
 def _tested_by(instance: InstanceResults) -> list[object]:
