@@ -35,8 +35,8 @@ STEPS = {
     "no error": "Test more {items}, because no error can be estimated from these.",
     "too small": "Use whichever of {variants} is cheapest: telling them apart would take more than {most} {items} "
     "(you have {n_items}).",
-    "constant": "Do not use a model that is not shown to be better than the constant prediction. Test more {items}, or try other "
-    "features or networks.",
+    "constant": "Do not use a model that is not shown to be better than the constant prediction. Test more {items}, or try "
+    "other features or networks.",
     "more items": "Test {needed} more {needed_items} to confirm the difference of {difference} {between}; until then use "
     "the cheapest.",
 }

@@ -67,7 +67,7 @@ def _refuse_seeds(chosen: Chosen) -> None:
     """Raise a `ResultsError` if instances differ only in the seed; a choice by validation is exempt."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
-    seeds_of = [(instance.parameters.get("seed"), instance.parameters.get("repeats", 1)) for instance in instances]
+    seeds_of = [(instance.parameters.get("seed"), int(str(instance.parameters.get("repeats", 1)))) for instance in instances]
     groups = seed_replicates(
         {place: {**instance.parameters, "seed": seeds_of[place], "repeats": 1} for place, instance in enumerate(instances)}
     )
@@ -83,8 +83,8 @@ def _refuse_seeds(chosen: Chosen) -> None:
     listed = listed if has_repeats else ", ".join(str(seed) for seed, _ in seeds)
     raise ResultsError(
         f"instances {', '.join(names[place] for place in groups[0])} are one variant with different seeds "
-        f"({listed}), so a difference between them is chance. {other}To show how much the seed matters, declare one variant with "
-        f"repeats = {sum(repeats for _, repeats in seeds)}."
+        f"({listed}), so a difference between them is chance. {other}To show how much the seed matters, declare one variant "
+        f"with repeats = {sum(repeats for _, repeats in seeds)}."
     )
 
 
