@@ -261,6 +261,11 @@ class _Fields(Variants):
         return f" by {self.ranked_by}" if self._has_other_metric else ""
 
     @property
+    def in_metric(self) -> str:
+        """The metric of the comparison, where validation chooses by another one."""
+        return f" in {self.metric}" if self._has_other_metric and self.ranking.metric != "loss" else ""
+
+    @property
     def in_other_metric(self) -> str:
         """The test score in the metric that chooses; empty if the loss chooses because the metric cannot."""
         found = estimate(self.method, self.side, self.ranking.metric)

@@ -38,7 +38,7 @@ SCORED_CHOSEN = (
 )
 PARTLY_VALIDATED = "Only {n_ranked} of {total} folds have the {ranked_by} by which it was chosen."
 _INVALID = "Not valid as a test: {name} scored {own}."
-_WHICH = "{compared} is significantly better than"
+_WHICH = "{compared} is significantly better{in_metric} than"
 _READY = "Ready to report: xval report {experiment} --latex."
 STEP_OF_DECISIONS = "Test more {items}: these are all decided correctly, so they show neither errors nor differences."
 
@@ -165,8 +165,8 @@ CASES = {
         "{compared} is practically equal to {open}: the difference is less than {rope}.",
         "Use the cheapest of them. " + _READY,
     ),
-    "all open": Headline("{reached}", "{compared} is {above_chance}, but not significantly better than {any_open}.", "{step}"),
-    "all open, no chance": Headline("{reached}", "{compared} is not significantly better than {any_open}.", "{step}"),
+    "all open": Headline("{reached}", "{compared} is {above_chance}, but not significantly better{in_metric} than {any_open}.", "{step}"),
+    "all open, no chance": Headline("{reached}", "{compared} is not significantly better{in_metric} than {any_open}.", "{step}"),
 }
 
 FIRST = {
