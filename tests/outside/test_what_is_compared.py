@@ -326,6 +326,12 @@ def test_nobody_is_told_to_use_the_constant_prediction(empty):
         assert "The line Evidence" not in text  # which is of chance
 
 
+def test_evidence_names_the_compared_metric_where_another_one_chooses(empty):
+    write_corpus(empty, n_items=9, difference=0.5)
+    printed = empty.train(LOGISTIC, {"architecture": "constant"}, rank_by="auc", num_folds=3, page="none").stdout
+    assert re.search(r"^Evidence: .*is significantly better in balanced accuracy \(UAR\) than constant", printed, re.MULTILINE)
+
+
 def alone_in(study, instance, baseline, metric):
     """Return the score of an instance that is compared alone."""
     code = (
