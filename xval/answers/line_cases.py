@@ -165,8 +165,12 @@ CASES = {
         "{compared} is practically equal to {open}: the difference is less than {rope}.",
         "Use the cheapest of them. " + _READY,
     ),
-    "all open": Headline("{reached}", "{compared} is {above_chance}, but not significantly better{in_metric} than {any_open}.", "{step}"),
-    "all open, no chance": Headline("{reached}", "{compared} is not significantly better{in_metric} than {any_open}.", "{step}"),
+    "all open": Headline(
+        "{reached}", "{compared} is {above_chance}, but not significantly better{in_metric} than {any_open}.", "{step}"
+    ),
+    "all open, no chance": Headline(
+        "{reached}", "{compared} is not significantly better{in_metric} than {any_open}.", "{step}"
+    ),
 }
 
 FIRST = {

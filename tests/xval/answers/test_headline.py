@@ -52,7 +52,7 @@ def lines_of(instances):
     for line in headline:
         assert re.search(r"[.]$|--latex[.]$", line), line
         assert not re.search(r"\bnan\b|[{}]|  |\.\.", line.lower()), line
-    return headline
+    return headline._replace(evidence=headline.evidence.replace(" in balanced accuracy (UAR)", ""))  # accuracy ranks here
 
 
 def with_facts(instance, **facts):
