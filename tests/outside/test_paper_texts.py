@@ -6,7 +6,10 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from tests.outside.conftest import write_two_classes
 
 SVM = {"architecture": "svm", "C": (1.0,)}
 LINEAR = {"architecture": "logistic", "C": (1.0,)}
@@ -187,3 +190,40 @@ def test_table_and_entries_compile(copied, tmp_path):
 
     assert "Warning" not in logs[1].replace("empty year", ""), logs[1]
     assert (tmp_path / "paper.pdf").stat().st_size > 0
+
+
+def table_for_papers(study, *options):
+    """Return the rows of the table in Markdown, a list of cells by the row's name, its caption and its notes."""
+    ended = study.xval("report", study.EXPERIMENT, "--markdown", *options)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+    notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    return {name: cells for name, *cells in rows}, lines[len(rows) + 1], notes
+
+
+def test_metrics_that_were_added_have_the_marks_of_their_comparison(study):
+    write_two_classes(study, 1)
+    study.train(SVM, {"architecture": "constant"}, num_folds=3, metrics="f1", positive_class="sick")
+    assert study.xval("add-metrics", study.EXPERIMENT, "sensitivity").returncode == 0
+
+    rows, _, notes = table_for_papers(study)
+
+    for metric in ("f1", "sensitivity"):
+        ended = study.xval("compare", study.EXPERIMENT, "--metric", metric, "--output", "out.csv")
+        assert ended.returncode == 0, ended.stderr
+        assert pd.read_csv(study.folder / "out.csv")["verdict"].tolist() == ["worse"]
+    header = rows["model"]
+    for name in ("F1 of 'sick' ↑", "Sensitivity of 'sick' ↑"):
+        assert rows["constant"][header.index(name)].endswith(" -")
+    assert not any("no marks" in note for note in notes)
+
+
+def test_a_metric_that_cannot_be_compared_has_no_marks_and_is_named(study):
+    write_two_classes(study, 1)
+    study.train(SVM | {"metrics": "f1"}, {"architecture": "constant"}, num_folds=3, positive_class="sick")
+
+    rows, _, notes = table_for_papers(study)
+
+    assert [rows["constant"][rows["model"].index(name)][-1] for name in ("Accuracy ↑", "F1 of 'sick' ↑")] == ["-", "–"]
+    assert "F1 of 'sick' has no marks, because these models cannot be compared by it." in notes

@@ -22,7 +22,7 @@ from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import join_seeds, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import main_and_own
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
@@ -165,16 +165,19 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     task, comparisons = chosen[0].task, {}
-    further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
-    compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
     joined, of_seeds = (chosen, {}) if options.instances else join_seeds(chosen, [baseline or 0])
     if baseline is not None and len(joined) > 1:
         first = next(instance for instance in joined if instance.number == baseline)
-        for column in main_columns(chosen, compared):
-            comparisons[column.name] = compare_with(first, joined, metric=column.name)
+        for column in main_columns(chosen, main_and_own(chosen)):
+            try:
+                comparisons[column.name] = compare_with(first, joined, metric=column.name)
+            except UsageError:
+                if column.name in task.main_metrics:
+                    raise
     finished = [instance for instance in instances if instance.folds]
     nested = choose_nested(finished, rank_instances(finished))
     if options.interval != "t":
+        compared = [name for name in main_and_own(chosen) if name in metric_names(task.name) and name not in task.loss_metrics]
         chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
         nested = nested and with_bootstrap(nested, options.interval, compared)
     table = make_table(chosen, comparisons, nested)

@@ -11,7 +11,7 @@ from xval.answers.nested_selection import NestedInstance, bias_text, selection_b
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.summary import direction, main_and_own
-from xval.base.errors import capital, counted
+from xval.base.errors import capital, counted, join_words
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.score_columns import MainColumn, main_columns
@@ -45,7 +45,7 @@ def make_table(
 
     Args:
         instances: The instances, at least one.
-        comparisons: A comparison for each main metric, all with the same baseline; empty: there is no comparison.
+        comparisons: A comparison for each metric that can be compared, all with the same baseline; empty: there is none.
         nested: The nested choice among all instances; None: nothing was chosen.
     """
     columns = main_columns(instances, main_and_own(instances))
@@ -67,7 +67,7 @@ def make_table(
         rows.append((name, cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
-    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(instances, comparisons)]
+    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(columns, instances, comparisons)]
     if nested and selected:
         notes += _notes_on_choice(instances, titles, biases)
     notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
@@ -181,8 +181,10 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
         yield f"In brackets: 95 % interval {interval_clause(instances)}."
 
 
-def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> Iterator[str]:
-    """Yield notes on the marks, if models were compared."""
+def _notes_on_marks(
+    columns: Sequence[MainColumn], instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]
+) -> Iterator[str]:
+    """Yield notes on the marks, and on the columns without marks, if models were compared."""
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         baseline = names_of(instances).get(int(baseline), baseline)
@@ -192,6 +194,9 @@ def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[s
             f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); "
             f"equality by two one-sided tests. The marks are about {' or '.join(claims)}."
         )
+        if without := [column.metric for column in columns if column.name not in comparisons]:
+            has, it = ("has", "it") if len(without) == 1 else ("have", "them")
+            yield f"{capital(join_words(without))} {has} no marks, because these models cannot be compared by {it}."
 
 
 def _notes_on_choice(
