@@ -198,8 +198,9 @@ def table_for_papers(study, *options):
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+    assert set(rows.pop(1)) == {"---"}
     notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
-    return {name: cells for name, *cells in rows}, lines[len(rows) + 1], notes
+    return {name: cells for name, *cells in rows}, lines[len(rows) + 2], notes
 
 
 def test_metrics_that_were_added_have_the_marks_of_their_comparison(study):
@@ -227,3 +228,60 @@ def test_a_metric_that_cannot_be_compared_has_no_marks_and_is_named(study):
 
     assert [rows["constant"][rows["model"].index(name)][-1] for name in ("Accuracy ↑", "F1 of 'sick' ↑")] == ["-", "–"]
     assert "F1 of 'sick' has no marks, because these models cannot be compared by it." in notes
+
+
+FOREST = {"architecture": "forest", "n_trees": 3}
+
+
+@pytest.mark.long
+def test_variants_that_differ_only_in_their_seed_are_one_row(study):
+    """The first is named by its comment, which holds of this seed only."""
+    write_two_classes(study, 6)
+    seeds = [FOREST | {"seed": 2, "comment_1": "second"}, FOREST | {"seed": 1}, FOREST | {"seed": 3}]
+    study.script(LINEAR, *seeds, {"architecture": "constant"}, num_folds=3, fold_repeats=1, item_name="speaker")
+    assert study.run("1-3,5").returncode == 0
+    assert study.run("4", "--folds", "1").returncode == 0
+
+    rows, caption, notes = table_for_papers(study, "--baseline", "1")
+
+    forest = next(name for name in rows if name.startswith("forest"))
+    assert forest.partition(", selected")[0] == "forest, mean of seeds 1, 2"
+    assert [name.partition(",")[0] for name in rows if name != "model"] == ["chosen among 3", "logistic", "forest", "constant"]
+    assert caption.startswith("Test scores of 3 models on small")
+    by_seed = pd.concat([study.predictions(number, fold).assign(seed=number) for number in (2, 3) for fold in (1, 2, 3)])
+    tested = by_seed[by_seed["side"] == "test"]
+    accuracy = (tested["target"] == tested["predicted"]).groupby(tested["seed"]).mean()
+    assert accuracy[2] != accuracy[3]
+    assert rows[forest][rows["model"].index("Accuracy ↑")].split(" ")[0] == f"{accuracy.mean():.3f}"
+    compared = study.xval("compare", study.EXPERIMENT, "--baseline", "1", "--metric", "accuracy", "--output", "out.csv")
+    assert compared.returncode == 0, compared.stderr
+    assert "Variants that differ only in their seed are one row, with the mean of their seeds." in notes
+    assert "'forest, mean of seeds 1, 2' is without seed 3, which has other finished folds." in notes
+    assert protocol(study)[0][0].startswith("We evaluated 3 models with ")
+    assert " Models 2-4 differ only in their seed and count as one model." in protocol(study)[0][0]
+
+
+@pytest.mark.long
+def test_the_bias_of_a_row_of_seeds_is_that_of_their_mean(study):
+    write_two_classes(study, 6)
+    study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], {"architecture": "constant"}, num_folds=3)
+
+    for baseline in "12":
+        rows, _, _ = table_for_papers(study, "--baseline", baseline)
+
+        nested, selected, constant = list(rows)[1:]
+        assert nested == "chosen among 2, nested"
+        assert constant == "constant"
+        bias = [float(rows[name][0].split(" ")[0]) for name in (selected, nested)]
+        assert selected.startswith("forest, mean of seeds 1, 2, selected (bias ")
+        shown = float(selected.rpartition("bias ")[2].strip(")"))
+        assert shown == pytest.approx(bias[0] - bias[1], abs=0.0011)
+
+
+def test_seeds_of_one_model_are_a_table_of_one_row(study):
+    study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], num_folds=3)
+
+    rows, caption, _ = table_for_papers(study)
+
+    assert list(rows) == ["model", "forest, mean of seeds 1, 2"]
+    assert caption.startswith("Test scores of one model on small")

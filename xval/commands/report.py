@@ -12,11 +12,12 @@ exit code: 0 done
 import argparse
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.answers.estimates import with_bootstrap
+from xval.answers.estimates import over_items_of, with_bootstrap
 from xval.answers.names import names_of
 from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import join_seeds, rank_instances
@@ -34,6 +35,7 @@ from xval.report.score_columns import main_columns
 from xval.report.terminal import print_scores
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import JointInstance
 from xval.results.named import find_numbered, read_number
 
 _WIDTH_OF_FILES = 160
@@ -165,10 +167,14 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     task, comparisons = chosen[0].task, {}
-    joined, of_seeds = (chosen, {}) if options.instances else join_seeds(chosen, [baseline or 0])
+    joined = chosen if options.instances else join_seeds(chosen, [baseline or 0])[0]
+    rows = [
+        replace(instance, over_items=over_items_of(instance, [])) if isinstance(instance, JointInstance) else instance
+        for instance in joined
+    ]
     if baseline is not None and len(joined) > 1:
         first = next(instance for instance in joined if instance.number == baseline)
-        for column in main_columns(chosen, main_and_own(chosen)):
+        for column in main_columns(rows, main_and_own(rows)):
             try:
                 comparisons[column.name] = compare_with(first, joined, metric=column.name)
             except UsageError:
@@ -177,12 +183,10 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     finished = [instance for instance in instances if instance.folds]
     nested = choose_nested(finished, rank_instances(finished))
     if options.interval != "t":
-        compared = [name for name in main_and_own(chosen) if name in metric_names(task.name) and name not in task.loss_metrics]
-        chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
+        compared = [name for name in main_and_own(rows) if name in metric_names(task.name) and name not in task.loss_metrics]
+        rows = [with_bootstrap(instance, options.interval, compared) for instance in rows]
         nested = nested and with_bootstrap(nested, options.interval, compared)
-    table = make_table(chosen, comparisons, nested)
-    if comparisons:
-        table = table._replace(notes=(*table.notes, *of_seeds.values()))
+    table = make_table(rows, comparisons, nested, () if options.instances else chosen)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.item_words import item_decision_of, item_scaling_of, item_word, items_word
-from xval.answers.names import names_of
+from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
+from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import capital, counted, join_words
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.score_columns import MainColumn, main_columns
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
@@ -27,7 +28,7 @@ class PaperTable(NamedTuple):
     Attributes:
         header: The header of each column of scores; an arrow shows whether higher (↑) or lower (↓) is better.
         rows: Name of the model, and a score with its mark per column; if models compete, the nested score is first and the
-            selected model second.
+            selected model second. A model with several seeds that were separate variants is one row.
         caption: Data and folds of the test, in at most 45 words.
         notes: Explanations of scores, intervals, marks and rows, a sentence or two each.
     """
@@ -39,26 +40,32 @@ class PaperTable(NamedTuple):
 
 
 def make_table(
-    instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison], nested: NestedInstance | None = None
+    instances: Sequence[InstanceResults],
+    comparisons: Mapping[str, Comparison],
+    nested: NestedInstance | None = None,
+    variants: Sequence[InstanceResults] = (),
 ) -> PaperTable:
     """Return the table of some instances, in their order.
 
     Args:
-        instances: The instances, at least one.
+        instances: The instances, at least one; those that differ only in their seed may be one, as of `join_seeds`.
         comparisons: A comparison for each metric that can be compared, all with the same baseline; empty: there is none.
         nested: The nested choice among all instances; None: nothing was chosen.
+        variants: The instances before seeds were joined; empty: none were.
     """
     columns = main_columns(instances, main_and_own(instances))
-    names = names_of(instances)
-    selected = next((instance for instance in instances if nested and instance.number == nested.number), None)
+    seeds = _joined_seeds(instances, variants)
+    names = _names_of_rows(instances, seeds)
+    selected = _find_selected(instances, variants, nested)
     biases = [selection_bias(selected, nested, column.side, column.name) if nested and selected else None for column in columns]
     shown = [instance for instance in instances if instance is not selected]
     rows = []
+    full_names = dict(names)
     if nested and selected:
         shown = [nested, selected, *shown]
-        names[selected.number] += f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
+        full_names[selected.number] += f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
     for instance in shown:
-        name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else names[instance.number])
+        name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else full_names[instance.number])
         marked = {} if instance is nested else comparisons
         cells = [_cell(instance, column.side, column.name, marked) for column in columns]
         if instance is nested and selected:
@@ -67,7 +74,8 @@ def make_table(
         rows.append((name, cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
-    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(columns, instances, comparisons)]
+    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(columns, names, instances, comparisons)]
+    notes += _notes_on_seeds(seeds, names)
     if nested and selected:
         notes += _notes_on_choice(instances, titles, biases)
     notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
@@ -182,12 +190,15 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
 
 
 def _notes_on_marks(
-    columns: Sequence[MainColumn], instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]
+    columns: Sequence[MainColumn],
+    names: Mapping[int, str],
+    instances: Sequence[InstanceResults],
+    comparisons: Mapping[str, Comparison],
 ) -> Iterator[str]:
     """Yield notes on the marks, and on the columns without marks, if models were compared."""
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
-        baseline = names_of(instances).get(int(baseline), baseline)
+        baseline = names.get(int(baseline), baseline)
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
         yield (
             f"Compared with {baseline}: + better, - worse, = practically equal, no mark: undecided or not testable. "
@@ -197,6 +208,61 @@ def _notes_on_marks(
         if without := [column.metric for column in columns if column.name not in comparisons]:
             has, it = ("has", "it") if len(without) == 1 else ("have", "them")
             yield f"{capital(join_words(without))} {has} no marks, because these models cannot be compared by {it}."
+
+
+def _joined_seeds(
+    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults]
+) -> dict[int, tuple[list[int], list[int]]]:
+    """Return the seeds of each instance that stands for variants which differ only in their seed, and the seeds it lacks."""
+    seed_of = {variant.number: variant.settings.seed for variant in variants}
+    seeds = {}
+    for group in seed_replicates(parameters_of(variants)):
+        instance = next(instance for instance in instances if instance.number in group)
+        own = {part.settings.seed for part in _parts_of(instance)}
+        seeds[instance.number] = sorted(own), sorted({seed_of[number] for number in group} - own)
+    return seeds
+
+
+def _parts_of(instance: InstanceResults) -> Sequence[InstanceResults]:
+    return (isinstance(instance, JointInstance) and instance.parts) or [instance]
+
+
+def _names_of_rows(instances: Sequence[InstanceResults], seeds: Mapping[int, tuple[list[int], list[int]]]) -> dict[int, str]:
+    """Return the name of each row by the number of its instance; a row of several seeds has nothing that differs in them."""
+    parameters = {}
+    for instance in instances:
+        parts = [part.parameters for part in _parts_of(instance)]
+        parameters[instance.number] = {
+            name: value
+            for name, value in instance.parameters.items()
+            if all(part.get(name) == value for part in parts) and not (name == "seed" and instance.number in seeds)
+        }
+    names = find_names(parameters)
+    for number, (own, _) in seeds.items():
+        names[number] += f", {'mean of seeds' if len(own) > 1 else 'seed'} {', '.join(map(str, own))}"
+    return names
+
+
+def _find_selected(
+    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults], nested: NestedInstance | None
+) -> InstanceResults | None:
+    """Return the instance that validation selects, or the one that has its seed; None: it is not among the instances."""
+    if nested is None:
+        return None
+    groups = seed_replicates(parameters_of(variants))
+    numbers = next((group for group in groups if nested.number in group), (nested.number,))
+    found = (instance for instance in instances if instance.number in numbers)
+    return next((instance for instance in found if len(instance.folds) == len(nested.folds)), None)
+
+
+def _notes_on_seeds(seeds: Mapping[int, tuple[list[int], list[int]]], names: Mapping[int, str]) -> Iterator[str]:
+    """Yield notes on rows of several seeds."""
+    if seeds:
+        yield "Variants that differ only in their seed are one row, with the mean of their seeds."
+    for number, (_, lacking) in seeds.items():
+        if lacking:
+            listed = f"seed{'s' * (len(lacking) > 1)} {', '.join(map(str, lacking))}"
+            yield f"'{names[number]}' is without {listed}, which {'have' if len(lacking) > 1 else 'has'} other finished folds."
 
 
 def _notes_on_choice(
