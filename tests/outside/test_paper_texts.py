@@ -277,6 +277,12 @@ def test_the_bias_of_a_row_of_seeds_is_that_of_their_mean(study):
         shown = float(selected.rpartition("bias ")[2].strip(")"))
         assert shown == pytest.approx(bias[0] - bias[1], abs=0.0011)
 
+    _, _, notes = table_for_papers(study, "1,3")
+    assert [note for note in notes if note.startswith("In brackets")] == [
+        "In brackets: 95 % interval of 'chosen among 2, nested' over items and seeds; of 'forest' over items, for these "
+        "trained models; training again would widen it."
+    ]
+
 
 def test_seeds_of_one_model_are_a_table_of_one_row(study):
     study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], num_folds=3)

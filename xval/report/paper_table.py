@@ -10,7 +10,7 @@ from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.repeats import parameters_of, seed_replicates
-from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
+from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clauses, texts_of
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import capital, counted, join_words
 from xval.measures.statistics.planning import LEVEL
@@ -59,23 +59,24 @@ def make_table(
     selected = _find_selected(instances, variants, nested)
     biases = [selection_bias(selected, nested, column.side, column.name) if nested and selected else None for column in columns]
     shown = [instance for instance in instances if instance is not selected]
-    rows = []
-    full_names = dict(names)
     if nested and selected:
         shown = [nested, selected, *shown]
-        full_names[selected.number] += f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
-    for instance in shown:
-        name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else full_names[instance.number])
+    shown_names = [f"{nested.name}, nested" if nested and instance is nested else names[instance.number] for instance in shown]
+    rows = []
+    for instance, name in zip(shown, shown_names, strict=True):
         marked = {} if instance is nested else comparisons
         cells = [_cell(instance, column.side, column.name, marked) for column in columns]
         if instance is nested and selected:
             others = [estimate(selected, column.side, column.name) for column in columns]
             cells = [(_same_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
-        rows.append((name, cells))
+        choice = ""
+        if nested and instance is selected:
+            choice = f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
+        rows.append((_row_name(instance, f"{name}{choice}"), cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
-    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(columns, names, instances, comparisons)]
-    notes += _notes_on_seeds(seeds, names)
+    notes = [*_notes_on_scores(table, columns), *_notes_on_intervals(table, shown, shown_names)]
+    notes += [*_notes_on_marks(columns, names, instances, comparisons), *_notes_on_seeds(seeds, names)]
     if nested and selected:
         notes += _notes_on_choice(instances, titles, biases)
     notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
@@ -176,8 +177,8 @@ def _caption(instances: Sequence[InstanceResults]) -> str:
     return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{seeds}."
 
 
-def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances: Sequence[InstanceResults]) -> Iterator[str]:
-    """Yield notes on the scores of each column, on chance, and on the scope of the intervals."""
+def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn]) -> Iterator[str]:
+    """Yield notes on the scores of each column, and on chance."""
     for number, column in enumerate(columns):
         estimates = [cells[number][0] for _, cells in table.rows]
         chances = sorted({estimated.chance for estimated in estimates if estimated.chance is not None})
@@ -185,8 +186,27 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
         equal = f" {capital(' and '.join(column.equal))}: the same values." if column.equal else ""
         what = " or ".join(sorted({estimated.of for estimated in estimates}))
         yield f"{capital(column.metric)}: {what}{chance}.{equal}"
-    if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
-        yield f"In brackets: 95 % interval {interval_clause(instances)}."
+
+
+def _notes_on_intervals(table: PaperTable, shown: Sequence[InstanceResults], names: Sequence[str]) -> Iterator[str]:
+    """Yield a note on the scope of the intervals of the rows, which are those of the shown instances.
+
+    Rows whose intervals have another scope are named; the scope of most rows is the last.
+    """
+    rows_by_clause: dict[str, list[str]] = {}
+    for name, scope in zip(names, interval_clauses(shown), strict=True):
+        if scope:
+            rows_by_clause.setdefault(scope, []).append(name)
+    if not rows_by_clause or all(estimated.low is None for _, cells in table.rows for estimated, _ in cells):
+        return
+    *few, (scope, most) = sorted(rows_by_clause.items(), key=lambda entry: len(entry[1]))
+    last = f"of {'the other rows' if len(most) > 1 else _quoted(most)} {scope}" if few else scope
+    yield f"In brackets: 95 % interval {'; '.join([*(f'of {_quoted(rows)} {which}' for which, rows in few), last])}."
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Return names of rows, which may have commas, for a sentence."""
+    return join_words([f"'{name}'" for name in names])
 
 
 def _notes_on_marks(
