@@ -17,6 +17,7 @@ from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.score_columns import MainColumn, main_columns
 from xval.results.instance import InstanceResults, JointInstance
+from xval.settings.randomness import has_randomness
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
@@ -172,9 +173,19 @@ def _caption(instances: Sequence[InstanceResults]) -> str:
     n_folds, items = first.n_folds // first.n_fold_repeats, counted(len(first.n_clips), item_word(instances))
     how = f"in {n_folds}-fold cross-validation over {items}" if n_folds > 1 else f"on one split with {items} in the test part"
     repeated = f", repeated {first.n_fold_repeats} times with different partitions" if first.n_fold_repeats > 1 else ""
-    seeds = f"; {first.n_repeats} seeds per fold" if first.n_repeats > 1 else ""
     whose = counted(len(instances), "model") if len(instances) > 1 else "one model"
-    return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{seeds}."
+    return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{_seeds_per_fold(instances)}."
+
+
+def _seeds_per_fold(instances: Sequence[InstanceResults]) -> str:
+    """Return ``; 3 seeds per fold``, or which models or how many have them; empty if each model is trained once per fold."""
+    numbers = {instance.n_repeats for instance in instances}
+    if numbers == {1}:
+        return ""
+    random = {instance.n_repeats for instance in instances if has_randomness(instance.parameters)}
+    which = " for models with random parts" if numbers != random and len(random) == 1 and 1 not in random else ""
+    listed = sorted(random if which else numbers)
+    return f"; {' to '.join(map(str, dict.fromkeys((listed[0], listed[-1]))))} seeds per fold{which}"
 
 
 def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn]) -> Iterator[str]:
