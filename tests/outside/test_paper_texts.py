@@ -282,6 +282,8 @@ def test_the_bias_of_a_row_of_seeds_is_that_of_their_mean(study):
         "In brackets: 95 % interval of 'chosen among 2, nested' over items and seeds; of 'forest' over items, for these "
         "trained models; training again would widen it."
     ) in notes
+    (choice,) = [note for note in notes if "First row" in note]
+    assert re.search(r"estimated as Balanced accuracy \(UAR\): [+-]0\.\d{3}; Accuracy: [+-]0\.\d{3}\.", choice)
 
 
 def test_seeds_of_one_model_are_a_table_of_one_row(study):
@@ -294,13 +296,23 @@ def test_seeds_of_one_model_are_a_table_of_one_row(study):
 
 
 @pytest.mark.long
-def test_the_caption_has_the_seeds_of_some_models(study):
+def test_the_caption_has_the_seeds_of_some_models_and_notes_name_rows(study):
     networks = [{"architecture": "mlp", "n_units": (4,)}, {"architecture": "mlp", "n_units": (3,), "normalization": "per_item"}]
     study.train(SVM, *networks, num_folds=3, repeats=2)
 
-    _, caption, _ = table_for_papers(study)
+    rows, caption, notes = table_for_papers(study)
 
     assert caption == (
         "Test scores of 3 models on small in 3-fold cross-validation over 6 items; 2 seeds per fold for models with "
         "random parts."
     )
+
+    per_item = next(name.partition(", selected")[0] for name in rows if "per_item" in name)
+    assert any(note.startswith(f"Features of '{per_item}' were scaled for each item") for note in notes)
+    assert (
+        "In brackets: 95 % interval of 'chosen among 3, nested' and 'svm' over items, for these trained models; training "
+        "again would widen it; of the other rows over items and seeds."
+    ) in notes
+    for note in notes:
+        assert "instance" not in note
+        assert "↑" not in note

@@ -79,8 +79,8 @@ def make_table(
     notes = [*_notes_on_scores(table, columns), *_notes_on_intervals(table, shown, shown_names)]
     notes += [*_notes_on_marks(columns, names, instances, comparisons), *_notes_on_seeds(seeds, names)]
     if nested and selected:
-        notes += _notes_on_choice(instances, titles, biases)
-    notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
+        notes += _notes_on_choice(instances, columns, biases)
+    notes += filter(None, (item_decision_of(instances), item_scaling_of(instances, names)))
     return table._replace(notes=tuple(notes))
 
 
@@ -161,7 +161,7 @@ def _row_name(instance: InstanceResults, name: str) -> str:
     return f"{name}{unfinished}{origin and f' ({origin})'}"
 
 
-def _title(column: MainColumn, higher_is_better: bool | None) -> str:
+def _title(column: MainColumn, higher_is_better: bool | None = None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
     unit = column.side_name.removeprefix("test").strip()  # the caption says that scores are those of the test
     return capital(f"{unit} {column.metric}{arrow}".strip())
@@ -297,11 +297,11 @@ def _notes_on_seeds(seeds: Mapping[int, tuple[list[int], list[int]]], names: Map
 
 
 def _notes_on_choice(
-    instances: Sequence[InstanceResults], titles: Sequence[str], biases: Sequence[float | None]
+    instances: Sequence[InstanceResults], columns: Sequence[MainColumn], biases: Sequence[float | None]
 ) -> Iterator[str]:
     """Yield notes on the first two rows, if models competed."""
-    known = [(title, bias_text(bias)) for title, bias in zip(titles, biases, strict=True) if bias is not None]
-    listed = "; ".join(bias if len(titles) == 1 else f"{title}: {bias}" for title, bias in known)
+    known = [(column, bias_text(bias)) for column, bias in zip(columns, biases, strict=True) if bias is not None]
+    listed = "; ".join(bias if len(columns) == 1 else f"{_title(column)}: {bias}" for column, bias in known)
     optimism = f" Its optimism for having been chosen (bias) is estimated as {listed}." if listed else ""
     yield (
         f"First row: nested selection, each fold tests the model that its own validation {items_word(instances)} choose. "
