@@ -286,6 +286,38 @@ def test_the_bias_of_a_row_of_seeds_is_that_of_their_mean(study):
     assert re.search(r"estimated as Balanced accuracy \(UAR\): [+-]0\.\d{3}; Accuracy: [+-]0\.\d{3}\.", choice)
 
 
+SQUARED = """
+from xval import metric
+
+@metric(higher_is_better=True)
+def squared_accuracy(targets, predictions):
+    return float((predictions.argmax(axis=1) == targets).mean()) ** 2
+"""
+
+
+@pytest.mark.long
+def test_a_row_of_seeds_has_a_metric_of_the_user_of_the_kind_that_other_rows_have(study):
+    """It is not linear, so that a mean over folds is another number."""
+    write_two_classes(study, 6)
+    study.file("mine.py", SQUARED)
+    study.train(
+        *[FOREST | {"seed": seed} for seed in (1, 2)],
+        LINEAR,
+        num_folds=3,
+        metrics="mine.squared_accuracy",
+    )
+
+    rows, _, notes = table_for_papers(study)
+
+    values = []
+    for number in (1, 2):
+        clips = pd.concat([study.predictions(number, fold) for fold in (1, 2, 3)]).query("side == 'test'")
+        values.append((clips["target"] == clips["predicted"]).mean() ** 2)
+    forest = next(cells for name, cells in rows.items() if name.startswith("forest, mean of seeds 1, 2"))
+    assert forest[rows["model"].index("Squared accuracy ↑")].partition(" ")[0] == f"{np.mean(values):.3f}"
+    assert "Squared accuracy: mean over folds or pooled" not in " ".join(notes)
+
+
 def test_seeds_of_one_model_are_a_table_of_one_row(study):
     study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], num_folds=3)
 

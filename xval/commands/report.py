@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.answers.estimates import over_items_of, with_bootstrap
+from xval.answers.estimates import over_items_of_seeds, with_bootstrap
 from xval.answers.names import names_of
 from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import join_seeds, rank_instances
@@ -169,7 +169,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     task, comparisons = chosen[0].task, {}
     joined = chosen if options.instances else join_seeds(chosen, [baseline or 0])[0]
     rows = [
-        replace(instance, over_items=over_items_of(instance, [])) if isinstance(instance, JointInstance) else instance
+        replace(instance, over_items=over_items_of_seeds(instance)) if isinstance(instance, JointInstance) else instance
         for instance in joined
     ]
     if baseline is not None and len(joined) > 1:
