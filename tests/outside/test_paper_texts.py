@@ -6,7 +6,10 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from tests.outside.conftest import write_two_classes
 
 SVM = {"architecture": "svm", "C": (1.0,)}
 LINEAR = {"architecture": "logistic", "C": (1.0,)}
@@ -187,3 +190,161 @@ def test_table_and_entries_compile(copied, tmp_path):
 
     assert "Warning" not in logs[1].replace("empty year", ""), logs[1]
     assert (tmp_path / "paper.pdf").stat().st_size > 0
+
+
+def table_for_papers(study, *options):
+    """Return the rows of the table in Markdown, a list of cells by the row's name, its caption and its notes."""
+    ended = study.xval("report", study.EXPERIMENT, "--markdown", *options)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+    assert set(rows.pop(1)) == {"---"}
+    notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    return {name: cells for name, *cells in rows}, lines[len(rows) + 2], notes
+
+
+def test_metrics_that_were_added_have_the_marks_of_their_comparison(study):
+    write_two_classes(study, 1)
+    study.train(SVM, {"architecture": "constant"}, num_folds=3, metrics="f1", positive_class="sick")
+    assert study.xval("add-metrics", study.EXPERIMENT, "sensitivity").returncode == 0
+
+    rows, _, notes = table_for_papers(study)
+
+    for metric in ("f1", "sensitivity"):
+        ended = study.xval("compare", study.EXPERIMENT, "--metric", metric, "--output", "out.csv")
+        assert ended.returncode == 0, ended.stderr
+        assert pd.read_csv(study.folder / "out.csv")["verdict"].tolist() == ["worse"]
+    header = rows["model"]
+    for name in ("F1 of 'sick' ↑", "Sensitivity of 'sick' ↑"):
+        assert rows["constant"][header.index(name)].endswith(" -")
+    assert not any("no marks" in note for note in notes)
+
+
+def test_a_metric_that_cannot_be_compared_has_no_marks_and_is_named(study):
+    write_two_classes(study, 1)
+    study.train(SVM | {"metrics": "f1"}, {"architecture": "constant"}, num_folds=3, positive_class="sick")
+
+    rows, _, notes = table_for_papers(study)
+
+    assert [rows["constant"][rows["model"].index(name)][-1] for name in ("Accuracy ↑", "F1 of 'sick' ↑")] == ["-", "–"]
+    assert "F1 of 'sick' has no marks, because these models cannot be compared by it." in notes
+
+
+FOREST = {"architecture": "forest", "n_trees": 3}
+
+
+@pytest.mark.long
+def test_variants_that_differ_only_in_their_seed_are_one_row(study):
+    """The first is named by its comment, which holds of this seed only."""
+    write_two_classes(study, 6)
+    seeds = [FOREST | {"seed": 2, "comment_1": "second"}, FOREST | {"seed": 1}, FOREST | {"seed": 3}]
+    study.script(LINEAR, *seeds, {"architecture": "constant"}, num_folds=3, fold_repeats=1, item_name="speaker")
+    assert study.run("1-3,5").returncode == 0
+    assert study.run("4", "--folds", "1").returncode == 0
+
+    rows, caption, notes = table_for_papers(study, "--baseline", "1")
+
+    forest = next(name for name in rows if name.startswith("forest"))
+    assert forest.partition(", selected")[0] == "forest, mean of seeds 1, 2"
+    assert [name.partition(",")[0] for name in rows if name != "model"] == ["chosen among 3", "logistic", "forest", "constant"]
+    assert caption.startswith("Test scores of 3 models on small")
+    by_seed = pd.concat([study.predictions(number, fold).assign(seed=number) for number in (2, 3) for fold in (1, 2, 3)])
+    tested = by_seed[by_seed["side"] == "test"]
+    accuracy = (tested["target"] == tested["predicted"]).groupby(tested["seed"]).mean()
+    assert accuracy[2] != accuracy[3]
+    assert rows[forest][rows["model"].index("Accuracy ↑")].split(" ")[0] == f"{accuracy.mean():.3f}"
+    compared = study.xval("compare", study.EXPERIMENT, "--baseline", "1", "--metric", "accuracy", "--output", "out.csv")
+    assert compared.returncode == 0, compared.stderr
+    assert "Variants that differ only in their seed are one row, with the mean of their seeds." in notes
+    assert "'forest, mean of seeds 1, 2' is without seed 3, which has other finished folds." in notes
+    assert protocol(study)[0][0].startswith("We evaluated 3 models with ")
+    assert " Models 2-4 differ only in their seed and count as one model." in protocol(study)[0][0]
+
+
+@pytest.mark.long
+def test_the_bias_of_a_row_of_seeds_is_that_of_their_mean(study):
+    write_two_classes(study, 6)
+    study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], {"architecture": "constant"}, num_folds=3)
+
+    for baseline in "12":
+        rows, _, _ = table_for_papers(study, "--baseline", baseline)
+
+        nested, selected, constant = list(rows)[1:]
+        assert nested == "chosen among 2, nested"
+        assert constant == "constant"
+        bias = [float(rows[name][0].split(" ")[0]) for name in (selected, nested)]
+        assert selected.startswith("forest, mean of seeds 1, 2, selected (bias ")
+        shown = float(selected.rpartition("bias ")[2].strip(")"))
+        assert shown == pytest.approx(bias[0] - bias[1], abs=0.0011)
+
+    _, _, notes = table_for_papers(study, "1,3")
+    assert (
+        "In brackets: 95 % interval of 'chosen among 2, nested' over items and seeds; of 'forest' over items, for these "
+        "trained models; training again would widen it."
+    ) in notes
+    (choice,) = [note for note in notes if "First row" in note]
+    assert re.search(r"estimated as Balanced accuracy \(UAR\): [+-]0\.\d{3}; Accuracy: [+-]0\.\d{3}\.", choice)
+
+
+SQUARED = """
+from xval import metric
+
+@metric(higher_is_better=True)
+def squared_accuracy(targets, predictions):
+    return float((predictions.argmax(axis=1) == targets).mean()) ** 2
+"""
+
+
+@pytest.mark.long
+def test_a_row_of_seeds_has_a_metric_of_the_user_of_the_kind_that_other_rows_have(study):
+    """It is not linear, so that a mean over folds is another number."""
+    write_two_classes(study, 6)
+    study.file("mine.py", SQUARED)
+    study.train(
+        *[FOREST | {"seed": seed} for seed in (1, 2)],
+        LINEAR,
+        num_folds=3,
+        metrics="mine.squared_accuracy",
+    )
+
+    rows, _, notes = table_for_papers(study)
+
+    values = []
+    for number in (1, 2):
+        clips = pd.concat([study.predictions(number, fold) for fold in (1, 2, 3)]).query("side == 'test'")
+        values.append((clips["target"] == clips["predicted"]).mean() ** 2)
+    forest = next(cells for name, cells in rows.items() if name.startswith("forest, mean of seeds 1, 2"))
+    assert forest[rows["model"].index("Squared accuracy ↑")].partition(" ")[0] == f"{np.mean(values):.3f}"
+    assert "Squared accuracy: mean over folds or pooled" not in " ".join(notes)
+
+
+def test_seeds_of_one_model_are_a_table_of_one_row(study):
+    study.train(*[FOREST | {"seed": seed} for seed in (1, 2)], num_folds=3)
+
+    rows, caption, _ = table_for_papers(study)
+
+    assert list(rows) == ["model", "forest, mean of seeds 1, 2"]
+    assert caption.startswith("Test scores of one model on small")
+
+
+@pytest.mark.long
+def test_the_caption_has_the_seeds_of_some_models_and_notes_name_rows(study):
+    networks = [{"architecture": "mlp", "n_units": (4,)}, {"architecture": "mlp", "n_units": (3,), "normalization": "per_item"}]
+    study.train(SVM, *networks, num_folds=3, repeats=2)
+
+    rows, caption, notes = table_for_papers(study)
+
+    assert caption == (
+        "Test scores of 3 models on small in 3-fold cross-validation over 6 items; 2 seeds per fold for models with "
+        "random parts."
+    )
+
+    per_item = next(name.partition(", selected")[0] for name in rows if "per_item" in name)
+    assert any(note.startswith(f"Features of '{per_item}' were scaled for each item") for note in notes)
+    assert (
+        "In brackets: 95 % interval of 'chosen among 3, nested' and 'svm' over items, for these trained models; training "
+        "again would widen it; of the other rows over items and seeds."
+    ) in notes
+    for note in notes:
+        assert "instance" not in note
+        assert "↑" not in note

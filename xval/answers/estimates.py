@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from xval.base.errors import ResultsError, XvalError
@@ -24,7 +25,7 @@ from xval.results.added_metrics import (
     version_of,
 )
 from xval.results.estimates_file import Estimates, write_estimates
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
 from xval.results.item_scores import EARLIER_OF_THIS_FORM, OVER_ITEMS_VERSION, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
@@ -200,6 +201,31 @@ def over_items_of(
             write_estimates(path, Estimates(OVER_ITEMS_VERSION, sources, computed, scores))
     damaged += faults
     return computed
+
+
+def over_items_of_seeds(joint: JointInstance) -> OverItems | None:
+    """Return the scores over items of variants that are joined by their seeds; None: they cannot be computed.
+
+    Of the user's own metrics, whose code is not run, pooled scores are the means of those of the variants, without intervals.
+
+    Args:
+        joint: An instance of `join_seeds`, whose parts have their scores over items.
+    """
+    computed = over_items_of(joint, [])
+    if computed is None:
+        return None
+    scores = {side: dict(side_scores) for side, side_scores in computed["figures"].items()}
+    for side, side_scores in scores.items():
+        for name in {name for part in joint.parts for name in (part.over_items or computed)["figures"].get(side, {})}:
+            known = [score for part in joint.parts if (score := part.item_score(side, name))]
+            pooled = [score["pooled"] for score in known if score["of"] == "pooled" and score["pooled"] is not None]
+            own = side_scores.get(name)
+            if len(pooled) == len(joint.parts) and (own is None or own["of"] != "pooled"):
+                mean = {"pooled": fmean(pooled, [part.n_repeats for part in joint.parts]), "items": own and own["items"]}
+                without = {"of": "pooled", "low": None, "high": None, "method": None, "covers": None}
+                side_scores[name] = cast("ItemScore", {**known[0], **mean, **without})
+                side_scores[name].pop("left_out", None)
+    return {**computed, "figures": scores}
 
 
 def kept_jobs(results: OpenResults, instance: int) -> list[str]:

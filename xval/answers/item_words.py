@@ -4,9 +4,9 @@ An item is a speaker, an actor, a patient ...; the setting ``item_name`` or else
 the protocol, the table for a paper and the model card.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from xval.base.errors import plural_of
+from xval.base.errors import join_words, plural_of
 from xval.base.item_word import ITEM, call_items
 from xval.results.instance import InstanceResults
 from xval.settings.resolve import describe_numbers
@@ -41,16 +41,21 @@ def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float 
     )
 
 
-def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
-    """Return a sentence for the instances of each enrolment; empty if none scales by item."""
+def item_scaling_of(instances: Sequence[InstanceResults], names: Mapping[int, str] | None = None) -> str:
+    """Return a sentence for the instances of each enrolment; empty if none scales by item.
+
+    `names` are those of the instances by number; None: they are called by their number.
+    """
     by_enrolment: dict[float | None, list[int]] = {}
     for instance in instances:
         if instance.parameters.get("normalization") == "per_item":
             by_enrolment.setdefault(instance.settings.enrolment_s, []).append(instance.number)
     sentences = []
     for enrolment_s, numbers in by_enrolment.items():
-        plural = "s" * (len(numbers) > 1)
-        whose = "" if len(numbers) == len(instances) else f" of instance{plural} {describe_numbers(numbers)}"
+        called = f"instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+        if names:
+            called = join_words([f"'{names[number]}'" for number in numbers])
+        whose = "" if len(numbers) == len(instances) else f" of {called}"
         sentences.append(describe_item_scaling(item_word(instances), whose, enrolment_s))
     return " ".join(sentences)
 

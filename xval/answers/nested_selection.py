@@ -11,7 +11,7 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.estimates import load_requested, over_items_of
+from xval.answers.estimates import load_requested, over_items_of, over_items_of_seeds
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
@@ -181,8 +181,7 @@ def selected_method(done: Sequence[InstanceResults], ranking: Ranking) -> Instan
     """Return the selected instance, with the jobs of all seeds of its method as its repeats; None: none is selected."""
     joined, _ = join_seeds(done, [ranking.selected or 0])
     selected = next((instance for instance in joined if instance.number == ranking.selected), None)
-    is_joint = isinstance(selected, JointInstance)
-    return replace(selected, over_items=over_items_of(selected, [])) if selected and is_joint else selected
+    return replace(selected, over_items=over_items_of_seeds(selected)) if isinstance(selected, JointInstance) else selected
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:

@@ -111,9 +111,19 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     training per fold, ``over speakers, for these trained models; training again would widen it``, with the word for an item.
     Instances that differ in this are named.
     """
-    numbers: dict[str, list[int]] = {}
     instances = list(instances)
-    items = items_word(instances)
+    numbers: dict[str, list[int]] = {}
+    for instance, clause in zip(instances, interval_clauses(instances), strict=True):
+        if clause:
+            numbers.setdefault(clause, []).append(instance.number)
+    if len(numbers) < 2:
+        return "".join(numbers)
+    return "; ".join(f"of instance{'s' * (len(which) > 1)} {name_numbers(which)} {clause}" for clause, which in numbers.items())
+
+
+def interval_clauses(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return the clause of `interval_clause` of each instance; empty if it has no intervals."""
+    items, clauses = items_word(instances), []
     for instance in instances:
         sides = instance.over_items["figures"].values() if instance.over_items else ()
         all_scores = [score for scores in sides for score in scores.values()]
@@ -126,11 +136,8 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
         if drawn := sorted(method for method in methods if method.endswith("bootstrap")):
             exact = "; of a score at its bound, the exact limit" if "exact limit" in methods else ""
             clause += f" ({' and '.join(drawn)}{exact})"
-        if covers - {None}:
-            numbers.setdefault(clause, []).append(instance.number)
-    if len(numbers) < 2:
-        return "".join(numbers)
-    return "; ".join(f"of instance{'s' * (len(which) > 1)} {name_numbers(which)} {clause}" for clause, which in numbers.items())
+        clauses.append(clause if covers - {None} else "")
+    return clauses
 
 
 def format_chance(chance: ChanceLevel | None) -> str:

@@ -12,17 +12,18 @@ exit code: 0 done
 import argparse
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.answers.estimates import with_bootstrap
+from xval.answers.estimates import over_items_of_seeds, with_bootstrap
 from xval.answers.names import names_of
 from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import join_seeds, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import main_and_own
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
@@ -34,6 +35,7 @@ from xval.report.score_columns import main_columns
 from xval.report.terminal import print_scores
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import JointInstance
 from xval.results.named import find_numbered, read_number
 
 _WIDTH_OF_FILES = 160
@@ -165,21 +167,26 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     task, comparisons = chosen[0].task, {}
-    further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
-    compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
-    joined, of_seeds = (chosen, {}) if options.instances else join_seeds(chosen, [baseline or 0])
+    joined = chosen if options.instances else join_seeds(chosen, [baseline or 0])[0]
+    rows = [
+        replace(instance, over_items=over_items_of_seeds(instance)) if isinstance(instance, JointInstance) else instance
+        for instance in joined
+    ]
     if baseline is not None and len(joined) > 1:
         first = next(instance for instance in joined if instance.number == baseline)
-        for column in main_columns(chosen, compared):
-            comparisons[column.name] = compare_with(first, joined, metric=column.name)
+        for column in main_columns(rows, main_and_own(rows)):
+            try:
+                comparisons[column.name] = compare_with(first, joined, metric=column.name)
+            except UsageError:
+                if column.name in task.main_metrics:
+                    raise
     finished = [instance for instance in instances if instance.folds]
     nested = choose_nested(finished, rank_instances(finished))
     if options.interval != "t":
-        chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
+        compared = [name for name in main_and_own(rows) if name in metric_names(task.name) and name not in task.loss_metrics]
+        rows = [with_bootstrap(instance, options.interval, compared) for instance in rows]
         nested = nested and with_bootstrap(nested, options.interval, compared)
-    table = make_table(chosen, comparisons, nested)
-    if comparisons:
-        table = table._replace(notes=(*table.notes, *of_seeds.values()))
+    table = make_table(rows, comparisons, nested, () if options.instances else chosen)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.item_words import item_decision_of, item_scaling_of, item_word, items_word
-from xval.answers.names import names_of
+from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
+from xval.answers.repeats import parameters_of, seed_replicates
+from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clauses, texts_of
 from xval.answers.summary import direction, main_and_own
-from xval.base.errors import capital, counted
+from xval.base.errors import capital, counted, join_words
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.score_columns import MainColumn, main_columns
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JointInstance
+from xval.settings.randomness import has_randomness
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
@@ -27,7 +29,7 @@ class PaperTable(NamedTuple):
     Attributes:
         header: The header of each column of scores; an arrow shows whether higher (↑) or lower (↓) is better.
         rows: Name of the model, and a score with its mark per column; if models compete, the nested score is first and the
-            selected model second.
+            selected model second. A model with several seeds that were separate variants is one row.
         caption: Data and folds of the test, in at most 45 words.
         notes: Explanations of scores, intervals, marks and rows, a sentence or two each.
     """
@@ -39,38 +41,46 @@ class PaperTable(NamedTuple):
 
 
 def make_table(
-    instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison], nested: NestedInstance | None = None
+    instances: Sequence[InstanceResults],
+    comparisons: Mapping[str, Comparison],
+    nested: NestedInstance | None = None,
+    variants: Sequence[InstanceResults] = (),
 ) -> PaperTable:
     """Return the table of some instances, in their order.
 
     Args:
-        instances: The instances, at least one.
-        comparisons: A comparison for each main metric, all with the same baseline; empty: there is no comparison.
+        instances: The instances, at least one; those that differ only in their seed may be one, as of `join_seeds`.
+        comparisons: A comparison for each metric that can be compared, all with the same baseline; empty: there is none.
         nested: The nested choice among all instances; None: nothing was chosen.
+        variants: The instances before seeds were joined; empty: none were.
     """
     columns = main_columns(instances, main_and_own(instances))
-    names = names_of(instances)
-    selected = next((instance for instance in instances if nested and instance.number == nested.number), None)
+    seeds = _joined_seeds(instances, variants)
+    names = _names_of_rows(instances, seeds)
+    selected = _find_selected(instances, variants, nested)
     biases = [selection_bias(selected, nested, column.side, column.name) if nested and selected else None for column in columns]
     shown = [instance for instance in instances if instance is not selected]
-    rows = []
     if nested and selected:
         shown = [nested, selected, *shown]
-        names[selected.number] += f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
-    for instance in shown:
-        name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else names[instance.number])
+    shown_names = [f"{nested.name}, nested" if nested and instance is nested else names[instance.number] for instance in shown]
+    rows = []
+    for instance, name in zip(shown, shown_names, strict=True):
         marked = {} if instance is nested else comparisons
         cells = [_cell(instance, column.side, column.name, marked) for column in columns]
         if instance is nested and selected:
             others = [estimate(selected, column.side, column.name) for column in columns]
             cells = [(_same_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
-        rows.append((name, cells))
+        choice = ""
+        if nested and instance is selected:
+            choice = f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
+        rows.append((_row_name(instance, f"{name}{choice}"), cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
-    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(instances, comparisons)]
+    notes = [*_notes_on_scores(table, columns), *_notes_on_intervals(table, shown, shown_names)]
+    notes += [*_notes_on_marks(columns, names, instances, comparisons), *_notes_on_seeds(seeds, names)]
     if nested and selected:
-        notes += _notes_on_choice(instances, titles, biases)
-    notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
+        notes += _notes_on_choice(instances, columns, biases)
+    notes += filter(None, (item_decision_of(instances), item_scaling_of(instances, names)))
     return table._replace(notes=tuple(notes))
 
 
@@ -151,7 +161,7 @@ def _row_name(instance: InstanceResults, name: str) -> str:
     return f"{name}{unfinished}{origin and f' ({origin})'}"
 
 
-def _title(column: MainColumn, higher_is_better: bool | None) -> str:
+def _title(column: MainColumn, higher_is_better: bool | None = None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
     unit = column.side_name.removeprefix("test").strip()  # the caption says that scores are those of the test
     return capital(f"{unit} {column.metric}{arrow}".strip())
@@ -163,13 +173,23 @@ def _caption(instances: Sequence[InstanceResults]) -> str:
     n_folds, items = first.n_folds // first.n_fold_repeats, counted(len(first.n_clips), item_word(instances))
     how = f"in {n_folds}-fold cross-validation over {items}" if n_folds > 1 else f"on one split with {items} in the test part"
     repeated = f", repeated {first.n_fold_repeats} times with different partitions" if first.n_fold_repeats > 1 else ""
-    seeds = f"; {first.n_repeats} seeds per fold" if first.n_repeats > 1 else ""
     whose = counted(len(instances), "model") if len(instances) > 1 else "one model"
-    return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{seeds}."
+    return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{_seeds_per_fold(instances)}."
 
 
-def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances: Sequence[InstanceResults]) -> Iterator[str]:
-    """Yield notes on the scores of each column, on chance, and on the scope of the intervals."""
+def _seeds_per_fold(instances: Sequence[InstanceResults]) -> str:
+    """Return ``; 3 seeds per fold``, or which models or how many have them; empty if each model is trained once per fold."""
+    numbers = {instance.n_repeats for instance in instances}
+    if numbers == {1}:
+        return ""
+    random = {instance.n_repeats for instance in instances if has_randomness(instance.parameters)}
+    which = " for models with random parts" if numbers != random and len(random) == 1 and 1 not in random else ""
+    listed = sorted(random if which else numbers)
+    return f"; {' to '.join(map(str, dict.fromkeys((listed[0], listed[-1]))))} seeds per fold{which}"
+
+
+def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn]) -> Iterator[str]:
+    """Yield notes on the scores of each column, and on chance."""
     for number, column in enumerate(columns):
         estimates = [cells[number][0] for _, cells in table.rows]
         chances = sorted({estimated.chance for estimated in estimates if estimated.chance is not None})
@@ -177,29 +197,111 @@ def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances
         equal = f" {capital(' and '.join(column.equal))}: the same values." if column.equal else ""
         what = " or ".join(sorted({estimated.of for estimated in estimates}))
         yield f"{capital(column.metric)}: {what}{chance}.{equal}"
-    if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
-        yield f"In brackets: 95 % interval {interval_clause(instances)}."
 
 
-def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> Iterator[str]:
-    """Yield notes on the marks, if models were compared."""
+def _notes_on_intervals(table: PaperTable, shown: Sequence[InstanceResults], names: Sequence[str]) -> Iterator[str]:
+    """Yield a note on the scope of the intervals of the rows, which are those of the shown instances.
+
+    Rows whose intervals have another scope are named; the scope of most rows is the last.
+    """
+    rows_by_clause: dict[str, list[str]] = {}
+    for name, scope in zip(names, interval_clauses(shown), strict=True):
+        if scope:
+            rows_by_clause.setdefault(scope, []).append(name)
+    if not rows_by_clause or all(estimated.low is None for _, cells in table.rows for estimated, _ in cells):
+        return
+    *few, (scope, most) = sorted(rows_by_clause.items(), key=lambda entry: len(entry[1]))
+    last = f"of {'the other rows' if len(most) > 1 else _quoted(most)} {scope}" if few else scope
+    yield f"In brackets: 95 % interval {'; '.join([*(f'of {_quoted(rows)} {which}' for which, rows in few), last])}."
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Return names of rows, which may have commas, for a sentence."""
+    return join_words([f"'{name}'" for name in names])
+
+
+def _notes_on_marks(
+    columns: Sequence[MainColumn],
+    names: Mapping[int, str],
+    instances: Sequence[InstanceResults],
+    comparisons: Mapping[str, Comparison],
+) -> Iterator[str]:
+    """Yield notes on the marks, and on the columns without marks, if models were compared."""
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
-        baseline = names_of(instances).get(int(baseline), baseline)
+        baseline = names.get(int(baseline), baseline)
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
         yield (
             f"Compared with {baseline}: + better, - worse, = practically equal, no mark: undecided or not testable. "
             f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); "
             f"equality by two one-sided tests. The marks are about {' or '.join(claims)}."
         )
+        if without := [column.metric for column in columns if column.name not in comparisons]:
+            has, it = ("has", "it") if len(without) == 1 else ("have", "them")
+            yield f"{capital(join_words(without))} {has} no marks, because these models cannot be compared by {it}."
+
+
+def _joined_seeds(
+    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults]
+) -> dict[int, tuple[list[int], list[int]]]:
+    """Return the seeds of each instance that stands for variants which differ only in their seed, and the seeds it lacks."""
+    seed_of = {variant.number: variant.settings.seed for variant in variants}
+    seeds = {}
+    for group in seed_replicates(parameters_of(variants)):
+        instance = next(instance for instance in instances if instance.number in group)
+        own = {part.settings.seed for part in _parts_of(instance)}
+        seeds[instance.number] = sorted(own), sorted({seed_of[number] for number in group} - own)
+    return seeds
+
+
+def _parts_of(instance: InstanceResults) -> Sequence[InstanceResults]:
+    return (isinstance(instance, JointInstance) and instance.parts) or [instance]
+
+
+def _names_of_rows(instances: Sequence[InstanceResults], seeds: Mapping[int, tuple[list[int], list[int]]]) -> dict[int, str]:
+    """Return the name of each row by the number of its instance; a row of several seeds has nothing that differs in them."""
+    parameters = {}
+    for instance in instances:
+        parts = [part.parameters for part in _parts_of(instance)]
+        parameters[instance.number] = {
+            name: value
+            for name, value in instance.parameters.items()
+            if all(part.get(name) == value for part in parts) and not (name == "seed" and instance.number in seeds)
+        }
+    names = find_names(parameters)
+    for number, (own, _) in seeds.items():
+        names[number] += f", {'mean of seeds' if len(own) > 1 else 'seed'} {', '.join(map(str, own))}"
+    return names
+
+
+def _find_selected(
+    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults], nested: NestedInstance | None
+) -> InstanceResults | None:
+    """Return the instance that validation selects, or the one that has its seed; None: it is not among the instances."""
+    if nested is None:
+        return None
+    groups = seed_replicates(parameters_of(variants))
+    numbers = next((group for group in groups if nested.number in group), (nested.number,))
+    found = (instance for instance in instances if instance.number in numbers)
+    return next((instance for instance in found if len(instance.folds) == len(nested.folds)), None)
+
+
+def _notes_on_seeds(seeds: Mapping[int, tuple[list[int], list[int]]], names: Mapping[int, str]) -> Iterator[str]:
+    """Yield notes on rows of several seeds."""
+    if seeds:
+        yield "Variants that differ only in their seed are one row, with the mean of their seeds."
+    for number, (_, lacking) in seeds.items():
+        if lacking:
+            listed = f"seed{'s' * (len(lacking) > 1)} {', '.join(map(str, lacking))}"
+            yield f"'{names[number]}' is without {listed}, which {'have' if len(lacking) > 1 else 'has'} other finished folds."
 
 
 def _notes_on_choice(
-    instances: Sequence[InstanceResults], titles: Sequence[str], biases: Sequence[float | None]
+    instances: Sequence[InstanceResults], columns: Sequence[MainColumn], biases: Sequence[float | None]
 ) -> Iterator[str]:
     """Yield notes on the first two rows, if models competed."""
-    known = [(title, bias_text(bias)) for title, bias in zip(titles, biases, strict=True) if bias is not None]
-    listed = "; ".join(bias if len(titles) == 1 else f"{title}: {bias}" for title, bias in known)
+    known = [(column, bias_text(bias)) for column, bias in zip(columns, biases, strict=True) if bias is not None]
+    listed = "; ".join(bias if len(columns) == 1 else f"{_title(column)}: {bias}" for column, bias in known)
     optimism = f" Its optimism for having been chosen (bias) is estimated as {listed}." if listed else ""
     yield (
         f"First row: nested selection, each fold tests the model that its own validation {items_word(instances)} choose. "

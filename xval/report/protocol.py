@@ -8,6 +8,7 @@ from preprocessing.quality.findings.durations import lost_audio
 from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.item_words import call_items_of, item_decision_of, item_scaling_of, item_word, items_word
+from xval.answers.repeats import seed_replicates
 from xval.answers.score_text import interval_clause
 from xval.answers.summary import score_name, side_name, test_side
 from xval.base.errors import capital, counted, plural_of, verb_of
@@ -104,17 +105,19 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     if contents.corpus is not None:
         is_original = ~contents.corpus.index["augmented"].astype(bool)
         data = f"{counted(int(is_original.sum()), settings.task.clip_word)} of {data}"
-    n_models = counted(len(instances), "model") if len(instances) > 1 else "one model"
+    replicates = seed_replicates({instance.number: instance.parameters for instance in instances})
+    n_models = len(instances) - sum(len(group) - 1 for group in replicates)
     facts = [*_how_split(strategy, n_folds, settings), *["identical for all models"] * (len(instances) > 1)]
     seed = f"seed {plan.settings.get('fold_seed', settings.fold_seed)}, hash {contents.folds.hash}"
     sizes = f"{_sizes(plan.folds)} {plural_of(item)}"
     fold = "the split" if n_folds == 1 else "a fold"
     sentences = [
-        f"We evaluated {n_models} {design} {data} ({settings.dataset}).",
+        f"We evaluated {counted(n_models, 'model') if n_models > 1 else 'one model'} {design} {data} ({settings.dataset}).",
         f"{'The split was' if n_folds == 1 else 'Folds were'} {' and '.join(facts)} ({sizes}; {seed})."
         if facts
         else f"{capital(fold)} had {sizes} ({seed}).",
         f"No {item} occurred in more than one part of {fold}.",
+        *(f"{_models(group)} differ only in their seed and count as one model." for group in replicates),
     ]
     if len(tested) < n_items:
         sentences.append(f"Only {counted(len(tested), item)} {'was' if len(tested) == 1 else 'were'} tested.")
