@@ -99,3 +99,15 @@ def test_errors_of_settings_come_before_warnings(empty):
         assert ended.returncode == 2, ended.stdout
         assert error in ended.stderr
         assert "instance" not in ended.stdout, ended.stdout
+
+
+def test_lowering_repeats_says_that_the_seeds_that_are_trained_stay_in_the_means(study):
+    study.script({"architecture": "mlp", "n_units": (4,)}, SVM, num_epochs=1)
+    assert study.run("--repeats", "3").returncode == 0
+    said = "mlp (1): repeats = 2 is below the 3 seeds that are trained; scores stay the means over all of them."
+
+    lowered = study.run("--repeats", "2")
+
+    assert "Nothing to do" in lowered.stdout
+    assert said in lowered.stdout
+    assert "is below" not in study.run("--repeats", "3").stdout

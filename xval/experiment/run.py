@@ -51,7 +51,7 @@ from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
-from xval.settings.randomness import count_repeats
+from xval.settings.randomness import count_repeats, has_randomness
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings, default_settings
 
@@ -151,7 +151,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         take_over(folder, declaration)
     own_note = describe_own_config() * bool(planned.to_do)
     notes = [own_note, backend_note, repeats_note * bool(planned.to_do), _describe_changed_engine(planned)]
-    notes.append(_describe_changed_ranking(planned))
+    notes += [_describe_changed_ranking(planned), *_describe_further_seeds(planned)]
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -232,6 +232,22 @@ def _describe_changed_ranking(planned: Plan) -> str:
     return (
         f"From now on rank_by = {later} selects among these results (before: {earlier}). To change it back, run again with it."
     )
+
+
+def _describe_further_seeds(planned: Plan) -> list[str]:
+    """Return a line for each instance that was trained with more seeds than are requested now: all of them count."""
+    lines = []
+    for instance in planned.instances:
+        n_seeds = count_repeats(instance.parameters)
+        further = [key for key in planned.folder.jobs(instance.number) if key.repeat > n_seeds]
+        if instance.settings.overwrite_results or not has_randomness(instance.parameters):
+            continue
+        if trained := open_results(planned.folder).done(further):
+            lines.append(
+                f"{name_instances([instance.number], planned.instances)}: repeats = {n_seeds} is below the "
+                f"{max(key.repeat for key in trained)} seeds that are trained; scores stay the means over all of them."
+            )
+    return lines
 
 
 def _check_classes(planned: Plan, declaration: Declaration) -> None:
