@@ -282,3 +282,12 @@ def test_no_class_is_named_where_two_differ(clinic):
 
     assert "positive_class" in refused
     assert clinic.xval("compare", clinic.EXPERIMENT, "1", other).returncode == 0
+
+
+def test_the_advice_of_add_metrics_names_those_of_one_class(clinic):
+    clinic.train(SVM)
+
+    refused = clinic.mistake("-m", "xval", "add-metrics", clinic.EXPERIMENT, "uarr")
+
+    available = refused.partition("Available: ")[2]
+    assert all(f"{name}," in available for name in [*NAMES, "accuracy"]), refused
