@@ -158,7 +158,7 @@ xval.cross_validate("small", architecture="svm", C=10, gamma=0.1, **given)
 
     shown = study.xval("status", study.EXPERIMENT).stdout
     names = [re.split(r"\s{2,}", line.strip())[1] for line in shown.splitlines() if re.match(r"\s*[12]\s{2,}", line)]
-    assert names == ["svm, C 1", "svm, C 10"], printed + shown
+    assert names == ["svm, C 1.0", "svm, C 10.0"], printed + shown
 
 
 def test_folds_serve_scikit_learn(study):
