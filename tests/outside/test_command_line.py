@@ -84,6 +84,16 @@ def test_what_is_missing_is_named(empty, command):
     assert f"{command} --help" in said
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate", "embed", "explain", "export", "bundle"])
+def test_the_help_says_whether_several_folds_are_one_model(empty, command):
+    ended = empty.xval(command, "--help")
+
+    words = " ".join(ended.stdout.split())
+    takes_several = command in ("predict", "evaluate")
+    assert ("several folds are an ensemble" in words) is takes_several
+    assert ("one model: the final one (xval refit) or the one of its only fold" in words) is not takes_several
+
+
 def test_the_help_of_preprocessing_lists_readers_and_commands(empty):
     ended = empty.python("-m", "preprocessing", "--help")
 

@@ -349,6 +349,9 @@ def test_ensemble_chooses_or_stacks_members(copied, options):
 
     assert ended.returncode == 0, ended.stderr
     assert copied.record(950)["status"] == "done"
+    how = "chosen" if "--choose" in options else "stacked"
+    row = next(line for line in copied.xval("status", copied.EXPERIMENT).stdout.splitlines() if line.split()[:1] == ["950"])
+    assert f"  ensemble 1+3, {how}  " in row
 
 
 @pytest.mark.parametrize(("members", "named"), [("1", "two"), ("1,8", "Available: 1-3"), ("one", "one")])

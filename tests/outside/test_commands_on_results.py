@@ -357,6 +357,14 @@ def test_plan_says_how_many_speakers(copied):
     assert (copied.folder / "plan.svg").read_text().lstrip().startswith("<?xml")
 
 
+def test_more_speakers_never_make_the_detectable_difference_larger(empty):
+    planned = empty.xval("sample-size", "--speakers", "24,200,400,1000,10000").stdout
+
+    shown = [float(line.split()[-1]) for line in planned.splitlines() if re.match(r"\d+ +0", line)]
+    assert len(shown) == 5
+    assert shown == sorted(shown, reverse=True)
+
+
 @pytest.mark.parametrize("arguments", [("--speakers", "9..3"), ("--difference", "0"), ("--clips", "many")])
 def test_plan_names_a_number_that_is_none(empty, arguments):
     assert arguments[0] in empty.mistake("-m", "xval", "sample-size", *arguments)

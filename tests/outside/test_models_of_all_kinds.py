@@ -49,3 +49,20 @@ def test_what_an_embedder_has_seen_is_seen_by_the_models_that_read_its_embedding
         seen = json.loads(model.read_text())["seen_items"]
         assert seen["small"] == described(copied, 1)["seen_items"]["small"]
         assert set(seen["other"]) < set("new_" + clips["item"])
+
+
+def test_a_fold_of_a_choice_that_takes_a_network_is_no_ensemble(copied):
+    ended = copied.xval("ensemble", copied.EXPERIMENT, "1,2")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for fold, chosen in enumerate((901, 901, 1), start=1):
+        for instance in (1, 2, 3, 901):
+            table = copied.score_table(instance, fold)
+            is_ranking = table["side"].str.endswith("validation") & (table["item"] == "")
+            table.loc[is_ranking & (table["metric"] == "balanced_accuracy"), "value"] = 0.9 if instance == chosen else 0.4
+            table.to_parquet(copied.fold(instance, fold) / "scores.parquet")
+
+    compared = copied.xval("compare", copied.EXPERIMENT, "nested", "--baseline", "2")
+
+    assert "chosen among 4" in compared.stdout, compared.stderr
+    assert "ensemble 1+2" in copied.xval("report", copied.EXPERIMENT, "--markdown").stdout
+    assert "unknown origin" not in compared.stdout + copied.xval("report", copied.EXPERIMENT, "--markdown").stdout

@@ -52,6 +52,24 @@ def test_they_are_those_of_scikit_learn(clinic, positive):
         assert of_test(clinic, fold) == pytest.approx(by_scikit_learn(clinic, positive, fold), nan_ok=True)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"metrics": "f1"}, "metric 'f1' needs one class to detect; the dataset has healthy, sick."),
+        ({"positive_class": "sik"}, "'sik' is not a class of the dataset."),
+        ({"class_weights": {"sik": 2.0}}, "sik"),
+        ({"metrics": "f2"}, "unknown metric 'f2'"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(clinic, parameters, said):
+    clinic.script({"architecture": "mlp"}, **parameters)
+
+    refused = clinic.mistake("exp.py", "--dry-run")
+
+    assert said in refused
+    assert refused == clinic.mistake("exp.py", "--executor", "inline")
+
+
 @pytest.mark.long
 def test_other_names_of_them_and_the_monitor(clinic):
     network = {"architecture": "mlp", "monitor": "val_tpr", "metrics": ["TPR", "tnr", "f1_score"]}
@@ -264,3 +282,12 @@ def test_no_class_is_named_where_two_differ(clinic):
 
     assert "positive_class" in refused
     assert clinic.xval("compare", clinic.EXPERIMENT, "1", other).returncode == 0
+
+
+def test_the_advice_of_add_metrics_names_those_of_one_class(clinic):
+    clinic.train(SVM)
+
+    refused = clinic.mistake("-m", "xval", "add-metrics", clinic.EXPERIMENT, "uarr")
+
+    available = refused.partition("Available: ")[2]
+    assert all(f"{name}," in available for name in [*NAMES, "accuracy"]), refused

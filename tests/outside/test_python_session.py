@@ -1,6 +1,7 @@
 """A plain Python session: `Experiment.run`, `Results`, `cross_validate`, `load_*`."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -146,6 +147,18 @@ print(len(again.summary), none)
 
     assert "True" in printed
     assert "2 None" in printed
+
+
+def test_cross_validate_names_variants_by_the_settings_that_differ(study):
+    printed = python(study, """
+given = dict(num_folds=2, fold_repeats=1, executor="inline", page="none", refit=False, quiet=True)
+xval.cross_validate("small", architecture="svm", C=1, gamma=0.1, **given)
+xval.cross_validate("small", architecture="svm", C=10, gamma=0.1, **given)
+""")  # fmt: skip
+
+    shown = study.xval("status", study.EXPERIMENT).stdout
+    names = [re.split(r"\s{2,}", line.strip())[1] for line in shown.splitlines() if re.match(r"\s*[12]\s{2,}", line)]
+    assert names == ["svm, C 1.0", "svm, C 10.0"], printed + shown
 
 
 def test_folds_serve_scikit_learn(study):

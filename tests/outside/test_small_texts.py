@@ -1,5 +1,6 @@
 """What runs print: words of the corpus in a dry run, equal failures once, hints that name what there is."""
 
+import json
 import re
 
 import pytest
@@ -99,3 +100,39 @@ def test_errors_of_settings_come_before_warnings(empty):
         assert ended.returncode == 2, ended.stdout
         assert error in ended.stderr
         assert "instance" not in ended.stdout, ended.stdout
+
+
+def test_lowering_repeats_says_that_the_seeds_that_are_trained_stay_in_the_means(study):
+    study.script({"architecture": "mlp", "n_units": (4,)}, SVM, num_epochs=1)
+    assert study.run("--repeats", "3").returncode == 0
+    said = "mlp (1): repeats = 2 is below the 3 seeds that are trained; scores stay the means over all of them."
+
+    lowered = study.run("--repeats", "2")
+
+    assert "Nothing to do" in lowered.stdout
+    assert said in lowered.stdout
+    assert "is below" not in study.run("--repeats", "3").stdout
+
+
+def test_the_counts_of_status_add_up_where_folds_are_stale(study):
+    study.train(SVM)
+    settings = study.results / "instance_1" / "settings.json"
+    written = json.loads(settings.read_text())
+    assert " stale " not in study.xval("status", study.EXPERIMENT).stdout
+    settings.write_text(json.dumps(written | {"settings_hash": "another"}))
+
+    lines = study.xval("status", study.EXPERIMENT).stdout.splitlines()
+
+    header = next(line for line in lines if "time left" in line)
+    row = next(line for line in lines if line.split()[:1] == ["1"])
+    assert re.split(r"\s{2,}", header.strip()) == [
+        "instance",
+        "name",
+        "done",
+        "failed",
+        "running",
+        "to do",
+        "stale",
+        "time left",
+    ]
+    assert row.split()[-5:] == ["0/2", "0", "0", "0", "2"]

@@ -54,9 +54,8 @@ _DESCRIBED = ("comment_1", "comment_2", "architecture")
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
     """Return the metrics of finished folds: one row per instance, fold, repeat, side and metric.
 
-    Average over the repeats (seeds) of a fold before you average over folds, as above. With several repeats of the
-    cross-validation, the folds of the second one continue the numbers, so each item is tested by one fold of each of them.
-    numbers, so that an item is tested by a fold of each repeat.
+    Average over the repeats (seeds) of a fold before you average over folds. With several repeats of the cross-validation, the
+    folds of the second one continue the numbers of the first, so each item is tested by one fold of each repeat.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,

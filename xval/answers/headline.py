@@ -149,7 +149,10 @@ class _Fields(Variants):
 
     @property
     def item_score(self) -> ItemScore | None:
-        return (self.nested or self.method).item_score(self.side, self.main_metric)
+        score = (self.nested or self.method).item_score(self.side, self.main_metric)
+        if score is None and self.nested is None:  # of several seeds it is not known where predictions are gone
+            return self.selected.item_score(self.side, self.main_metric)
+        return score
 
     @cached_property
     def method(self) -> InstanceResults:

@@ -1,7 +1,7 @@
 """The leakage verdict on the scores of an instance (clean, leaked or unknown) from the pretrained parts of its models.
 
 Terminal, page, workbook, LaTeX and model card show it next to the scores. Facts that a record of an earlier version lacks are
-unknown. version does not say is unknown.
+unknown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.base.errors import counted, first_of
+from xval.base.errors import ResultsError, counted, first_of
 from xval.models.saved.embedder import is_foreign, is_own
 from xval.models.saved.provenance import State
 from xval.results.instance import InstanceResults
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
 from xval.settings.architectures import ENSEMBLE, may_load_weights, trains_network
 
 ORIGIN = "leakage"
@@ -42,8 +44,11 @@ class Origin:
 
 
 def judge_instance(instance: InstanceResults) -> Origin:
-    """Return the verdict on an instance: the worst verdict of its finished jobs, with the parts of all jobs that have it."""
-    return worst(judge_record(record, instance.parameters) for record in instance.done.values())
+    """Return the verdict on an instance: the worst verdict of its finished jobs, with the parts of all jobs that have it.
+
+    A job that was chosen among several instances is judged by the parameters of its own instance.
+    """
+    return worst(_judge_job(instance, key, record) for key, record in instance.done.items())
 
 
 def judge_record(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Origin:
@@ -109,6 +114,16 @@ def from_record(stated: object) -> Origin | None:
         return None
     parts, reasons = (tuple(map(str, stated.get(name) or ())) for name in ("parts", "reasons"))
     return Origin(stated["state"], parts, reasons, str(stated.get("vouched") or ""))
+
+
+def _judge_job(instance: InstanceResults, key: JobKey, record: Mapping[str, Any]) -> Origin:
+    number = instance.trained_job(key).instance
+    if number == instance.number:
+        return judge_record(record, instance.parameters)
+    try:
+        return judge_record(record, open_results(instance.experiment).settings(number).parameters)
+    except ResultsError as error:
+        return Origin("unknown", (f"that of instance {number}",), (str(error),))
 
 
 def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Origin]:

@@ -27,20 +27,23 @@ def add_model_name(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def add_model_path(parser: argparse.ArgumentParser, what: str = "") -> None:
-    """Declare MODEL; `what` describes the use of several folds."""
+def add_model_path(parser: argparse.ArgumentParser, *, takes_folds: bool = False) -> None:
+    """Declare MODEL; `takes_folds`: several folds of an instance are one model, their ensemble."""
+    which = (
+        "several folds are an ensemble" if takes_folds else "one model: the final one (xval refit) or the one of its only fold"
+    )
     parser.add_argument(
         "model",
         type=model_path,
         metavar="MODEL",
-        help=f"EXPERIMENT[:N], such as results/demo/experiment_1:2 (without :N the instance that validation selects{what}); or "
-        "the path of a fold folder or of a .keras file",
+        help="EXPERIMENT[:N], such as results/demo/experiment_1:2 (without :N the instance that validation selects; "
+        f"{which}); or the path of a fold folder or of a .keras file",
     )
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare MODEL and the options for loading it."""
-    add_model_path(parser, "; several folds are an ensemble")
+def add_model(parser: argparse.ArgumentParser, *, takes_folds: bool = False) -> None:
+    """Declare MODEL and the options for loading it; `takes_folds` is as for `add_model_path`."""
+    add_model_path(parser, takes_folds=takes_folds)
     parser.add_argument(
         "--gpu", default=default_settings()["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )

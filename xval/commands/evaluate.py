@@ -37,7 +37,7 @@ _PLACE = re.compile(r"(experiment|instance|fold)_\d+")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    arguments.add_model(parser)
+    arguments.add_model(parser, takes_folds=True)
     parser.add_argument(
         "data",
         nargs="+",

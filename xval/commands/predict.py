@@ -40,7 +40,7 @@ _ABSTAINED = "abstained"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    arguments.add_model(parser)
+    arguments.add_model(parser, takes_folds=True)
     arguments.add_audio(parser, is_needed=False)
     for source in shelf.load_offers("prediction_source"):
         source.add_arguments(parser)

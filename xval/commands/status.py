@@ -22,7 +22,7 @@ exit code: 0 done; 1 if a job has failed or its record is damaged
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ from xval.commands._output import add_output, output_of
 from xval.experiment.time_left import describe_duration
 from xval.report.terminal import make_table
 from xval.results.folder import find_experiment
-from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
+from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobState, JobStatus, as_json, read_status
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import describe_numbers
 
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 SUMMARY = "show which jobs are done, failed, running and to do, and the time left"
 GROUP = "Results"
 
-_HEADER = ("instance", "name", "done", "failed", "running", "to do", "time left")
+_RARE: tuple[JobState, ...] = ("stale", "damaged")
+"""The states that have a column only where some job is in them."""
 _WIDTH_OF_FILES = 200
 _GPU = {
     "utilisation": "GPU {:.0f} % busy",
@@ -99,10 +100,11 @@ def _print(status: ExperimentStatus) -> None:
     console.print(f"{status.path}: {counted(len(status.instances), 'instance')}, {folds}")
     if status.instances:
         names = find_names({instance.instance: instance.parameters for instance in status.instances if instance.parameters})
-        rows = [_row(str(instance.instance), names.get(instance.instance, ""), instance) for instance in status.instances]
+        rare = [state for state in _RARE if status.count(state)]
+        rows = [_row(str(each.instance), names.get(each.instance, ""), each, rare) for each in status.instances]
         if len(rows) > 1:
-            rows.append(_row("all", "", status))
-        console.print(make_table(_HEADER, rows))
+            rows.append(_row("all", "", status, rare))
+        console.print(make_table(("instance", "name", "done", "failed", "running", "to do", *rare, "time left"), rows))
     else:
         console.print("No instance has been begun.")
     for instance in status.instances:
@@ -127,7 +129,7 @@ def _print(status: ExperimentStatus) -> None:
         console.print(f"Nothing is running{goes_on}. {how_long}")
 
 
-def _row(number: str, name: str, status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
+def _row(number: str, name: str, status: ExperimentStatus | InstanceStatus, rare: Sequence[JobState]) -> tuple[str, ...]:
     jobs = (
         status.jobs if isinstance(status, InstanceStatus) else [job for instance in status.instances for job in instance.jobs]
     )
@@ -139,6 +141,7 @@ def _row(number: str, name: str, status: ExperimentStatus | InstanceStatus) -> t
         str(status.count("failed")),
         str(status.count("running")),
         str(status.count(*OPEN)),
+        *(str(status.count(state)) for state in rare),
         left if status.count("running", *OPEN) else "",
     )
 

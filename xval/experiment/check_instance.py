@@ -53,15 +53,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     """Check the features, models and folds of an instance; return warnings that do not prevent a run."""
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
-    check_class_names(instance.settings.class_weights, corpus.class_names)
-    for_class = further_metrics.positive_metrics(instance.settings.task_type, instance.settings.metrics)
-    check_class(for_class, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
-    least = least_outputs(instance.settings.task_type, instance.settings.rank_by)
-    if 0 < len(corpus.class_names) < least:
-        raise SettingsError(
-            f"rank_by '{instance.settings.rank_by}' needs at least {least} classes; the dataset has "
-            f"{len(corpus.class_names)}. Set rank_by=auto, or another metric."
-        )
+    check_classes(corpus, instance.settings)
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")
@@ -80,6 +72,19 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         *check_combination(planned, instance, corpus, folds),
     ]
     return [*warnings, *check_embedder(instance.settings, folds, corpus.folder)]
+
+
+def check_classes(corpus: Corpus, settings: Settings) -> None:
+    """Raise an error for settings that name a class which the dataset lacks, or need one to be named or more classes."""
+    check_class_names(settings.class_weights, corpus.class_names)
+    for_class = further_metrics.positive_metrics(settings.task_type, settings.metrics)
+    check_class(for_class, settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
+    least = least_outputs(settings.task_type, settings.rank_by)
+    if 0 < len(corpus.class_names) < least:
+        raise SettingsError(
+            f"rank_by '{settings.rank_by}' needs at least {least} classes; the dataset has {len(corpus.class_names)}. Set "
+            "rank_by=auto, or another metric."
+        )
 
 
 def describe_parts(planned: Plan, instance: Instance, parts: Mapping[JobKey, Fold]) -> list[str]:

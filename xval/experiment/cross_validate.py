@@ -22,7 +22,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import default_folder
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
-from xval.experiment.declare import Experiment, comment_of
+from xval.experiment.declare import Experiment
 from xval.experiment.refit_plan import refuse_what_needs_folds
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
@@ -168,8 +168,6 @@ def cross_validate(
             **reader_options,
         )
         shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
-    first = {key: own[key] for key in ("architecture",) if key in own}
-    own.setdefault("comment_1", comment_of(first | own))
     number = choose_number(shared, own, refit=refit)
     experiment = Experiment(OF_ANY_SCRIPT, **shared)
     experiment[number] = own

@@ -20,14 +20,14 @@ from xval.answers.repeats import copies, describe_copies, describe_seed_replicat
 from xval.base import shelf
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import describe_own_config
-from xval.base.errors import ResultsError, SettingsError, counted, plural_of
+from xval.base.errors import CorpusError, ResultsError, SettingsError, counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.base.setting_fields import later_values
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.auto_repeats import settle_fold_repeats
-from xval.experiment.check_instance import find_parts
+from xval.experiment.check_instance import check_classes, find_parts
 from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
 from xval.experiment.prepare_jobs import cut_clips, planned_item_word, prepare_jobs, print_cautions, restore_settings
@@ -51,7 +51,7 @@ from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
-from xval.settings.randomness import count_repeats
+from xval.settings.randomness import count_repeats, has_randomness
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings, default_settings
 
@@ -138,6 +138,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
+        _check_classes(planned, declaration)
         for line in filter(None, [describe_own_config(), repeats_note]):
             console.print(line, soft_wrap=True, markup=False)
         items = plural_of(planned_item_word(planned))
@@ -150,7 +151,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         take_over(folder, declaration)
     own_note = describe_own_config() * bool(planned.to_do)
     notes = [own_note, backend_note, repeats_note * bool(planned.to_do), _describe_changed_engine(planned)]
-    notes.append(_describe_changed_ranking(planned))
+    notes += [_describe_changed_ranking(planned), *_describe_further_seeds(planned)]
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -231,6 +232,34 @@ def _describe_changed_ranking(planned: Plan) -> str:
     return (
         f"From now on rank_by = {later} selects among these results (before: {earlier}). To change it back, run again with it."
     )
+
+
+def _describe_further_seeds(planned: Plan) -> list[str]:
+    """Return a line for each instance that was trained with more seeds than are requested now: all of them count."""
+    lines = []
+    for instance in planned.instances:
+        n_seeds = count_repeats(instance.parameters)
+        further = [key for key in planned.folder.jobs(instance.number) if key.repeat > n_seeds]
+        if instance.settings.overwrite_results or not has_randomness(instance.parameters):
+            continue
+        if trained := open_results(planned.folder).done(further):
+            lines.append(
+                f"{name_instances([instance.number], planned.instances)}: repeats = {n_seeds} is below the "
+                f"{max(key.repeat for key in trained)} seeds that are trained; scores stay the means over all of them."
+            )
+    return lines
+
+
+def _check_classes(planned: Plan, declaration: Declaration) -> None:
+    """Raise the errors of a run for classes of the dataset that settings name or need; nothing if no job is to do."""
+    settings = planned.instances[0].settings
+    if not planned.to_do:
+        return
+    with suppress(CorpusError):  # the folds are there, and a dry run needs no more
+        corpus = open_corpus(settings.dataset, Path(settings.data_folder))
+        for instance in planned.instances:
+            with name_in_errors(declaration.place(instance.number)):
+                check_classes(corpus, instance.settings)
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:

@@ -220,7 +220,8 @@ def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -
             )
         return canonical, False
     if reason := _why_not(task, canonical, len(classes)):
-        hint = suggestion(canonical, _computable(task, len(classes)))
+        class_metrics = binary.NAMES if task.has_positive_class else ()
+        hint = suggestion(canonical, [*_computable(task, len(classes)), *class_metrics])
         raise SettingsError(
             f"add-metrics {name}: {reason}. Your own functions (my_module.my_metric) and the metrics of the task can be "
             f"computed from stored predictions. {hint}"

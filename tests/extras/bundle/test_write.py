@@ -169,6 +169,16 @@ def test_settings_that_a_graph_of_samples_does_not_support_raise_with_the_reason
         check_samples(described, tmp_path / "model.keras")
 
 
+def test_the_error_of_a_bundle_names_no_option_of_export(make_description, tmp_path):
+    (tmp_path / "model.json").write_text(json.dumps(make_description({"features": "mfcc"})))
+
+    with pytest.raises(ExportError, match="features=mfcc is not supported") as caught:
+        check_samples(read_description(tmp_path / "model.keras"), tmp_path / "model.keras", for_bundle=True)
+
+    assert "cannot be bundled" in str(caught.value)
+    assert "--from-samples" not in str(caught.value)
+
+
 def test_other_tasks_and_features_of_a_script_are_not_supported(make_description, tmp_path):
     path = tmp_path / "model.keras"
     described = {

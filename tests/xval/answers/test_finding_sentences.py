@@ -168,7 +168,10 @@ MADE = {
     "XV206": (too_sure,),
     "XV208": (lambda make: with_records(several(make), failed_parts={"novelty": "ValueError: no"}),),
     "XV301": (lambda make: measured(several(make), 0.4, 0.7),),
-    "XV302": (lambda make: measured(several(make), 0.55, 0.7, group_chance=0.56, permuted=0.59, permuted_high=0.65),),
+    "XV302": (
+        lambda make: measured(several(make), 0.55, 0.7, group_chance=0.56, permuted=0.59, permuted_high=0.65),
+        lambda make: measured(several(make), None, None, group_chance=0.56, permuted=0.59, permuted_high=0.65),
+    ),
     "XV303": (tied, identical),
     "XV304": (nested,),
     "XV305": (seeds,),

@@ -74,6 +74,17 @@ def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_
     assert not {"XV303", "XV304"} & set(found)
 
 
+def test_a_score_without_interval_is_not_called_above_chance(make_instance):
+    def text(low, high):
+        measured = over_items(0.55, 0.7)
+        score = measured["figures"]["test"]["balanced_accuracy"]
+        score |= {"low": low, "high": high, "group_chance": 0.56, "permuted": 0.59, "permuted_high": 0.65}
+        return texts([replace(make_instance(1, [0.6, 0.6]), over_items=measured)])["XV302"]
+
+    assert text(0.55, 0.7).startswith("Above chance, but no better than recognising the item: ")
+    assert text(None, None).startswith("No better than recognising the item, and without an interval: ")
+
+
 def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
     def instance(number, *validating):
         records = [with_sides(make_record, fold, 0.5, 0.5) for fold, _ in enumerate(validating, start=1)]
@@ -82,7 +93,10 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
         return make_instance(number, records, learning_rate=number)
 
     text = texts([instance(1, "c", "c"), instance(2, "c", "c")])["XV105"]
-    assert "Only 1 of the 5 items rank" in text
+    assert "Only 1 of the 5 items ranks the variants and chooses epochs" in text
+    assert (
+        "Only 2 of the 6 items rank the variants and choose epochs" in texts([instance(n, "c", "f") for n in (1, 2)])["XV105"]
+    )
     assert "next_fold" not in text, "two folds leave no third one to validate"
     assert "XV105" not in texts([instance(1, "c", "c")])
     assert "XV105" not in texts([instance(number, "abc", "ab") for number in (1, 2)])

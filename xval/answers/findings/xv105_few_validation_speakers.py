@@ -9,7 +9,10 @@ from xval.answers.variants import Variants
 from xval.base.findings import Finding, Rule
 
 _FEWEST_OF_NEXT_FOLD = 3  # folds
-_FEW = "Only {n_validated} of the {n_items} {items} rank the variants and choose epochs (validation)."
+_FEW = (
+    "Only {n_validated} of the {n_items} {items} {n_validated:ranks|rank} the variants and "
+    "{n_validated:chooses|choose} epochs (validation)."
+)
 NEXT_FOLD = Finding.coded(__name__, _FEW, "Set validation = next_fold, so that each {item} validates once.")
 LUCK = Finding.coded(__name__, _FEW, "Do not choose by small differences, which may be luck.")
 

@@ -95,7 +95,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
             raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Remove the option.")
         load_model(path)  # a model that does not load here would not load from the bundle
     else:
-        check_samples(evidence.described, path)
+        check_samples(evidence.described, path, for_bundle=True)
         for name in _EXPORTS.values():
             find_format(name).check_packages()
     runtime = read_runtime(request.runtime) if request.runtime else None

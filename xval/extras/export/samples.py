@@ -15,8 +15,13 @@ NOVELTY = "novelty"
 _FRONTEND_FEATURES = ("logmel", "stft")
 
 
-def check_samples(described: ModelDescription, path: Path) -> None:
+def check_samples(described: ModelDescription, path: Path, *, for_bundle: bool = False) -> None:
     """Check that the path from the samples of a clip to its prediction can be one graph.
+
+    Args:
+        described: The content of its model.json.
+        path: The model, for errors.
+        for_bundle: Whether `xval bundle` needs the graph, not ``xval export --from-samples``; errors say so.
 
     Raises:
         ExportError: It cannot; the message has the settings that prevent it and the values to set instead.
@@ -52,10 +57,14 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         (settings.crop_s is not None, f"crop_s={settings.crop_s} repeats short clips before the model. Set crop_s=none"),
     )
     if reasons := [reason for applies, reason in obstacles if applies]:
+        what, export = (
+            ("cannot be bundled, because a bundle predicts from samples", "xval export")
+            if for_bundle
+            else ("cannot be exported with --from-samples", "xval export without --from-samples")
+        )
         raise ExportError(
-            f"{path}: cannot be exported with --from-samples: {'; '.join(reasons)}. Train a model without this, or share it "
-            "as it is: xval export without --from-samples writes only the network, and xval predict "
-            "reads its fold folder."
+            f"{path}: {what}: {'; '.join(reasons)}. Train a model without this, or share it as it is: {export} writes only the "
+            "network, and xval predict reads its fold folder."
         )
 
 

@@ -4,6 +4,7 @@ The error of a score or of a difference follows from its variance components.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -11,9 +12,12 @@ from typing import NamedTuple
 from xval.base.errors import SettingsError
 from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.crossed import Component, add_runs, half_width
+from xval.measures.statistics.effective_items import FEWEST_ITEMS
 
 LEVEL = 0.05
 WANTED_POWER = 0.8
+MOST_ITEMS = 100_000
+"""The largest number of items that is considered, but for an infinite one."""
 _LARGEST_SHIFT_OF_WRONG_SIGN = 5  # beyond it, a significant difference of the wrong sign has a probability below 1e-8
 _CAUTION = 0.8
 _STEP = 1.25
@@ -82,9 +86,29 @@ class Pilot(NamedTuple):
     def detectable(self, n_items: float, n_runs: float, n_clips: float | None = None, *, level: float = LEVEL) -> float:
         """Return the true difference that a study of another size shows with a probability of 80 %.
 
-        NaN: the error is not known.
+        It never increases with the number of items, because a study of more items can always use fewer. A test of all items can
+        need a larger difference: as their variance decreases, the degrees of freedom approach those of the few training runs.
+
+        Returns:
+            The difference, in the unit of the score; NaN: the error is not known.
         """
-        return detectable(add_runs(*self.error(n_items, n_runs, n_clips)), level) if self.components else math.nan
+
+        def shown_by(size: float) -> float:
+            return detectable(add_runs(*self.error(size, n_runs, n_clips)), level)
+
+        def is_best(size: float) -> bool:
+            return shown_by(size + 1) > shown_by(size)
+
+        if not self.components:
+            return math.nan
+        if len(self.components) == 1 or n_items <= FEWEST_ITEMS:
+            return shown_by(n_items)
+        if n_items > MOST_ITEMS:
+            return min(shown_by(n_items), self.detectable(MOST_ITEMS, n_runs, n_clips, level=level))
+        if not is_best(n_items - 1):
+            return shown_by(n_items)
+        sizes = range(FEWEST_ITEMS, MOST_ITEMS)  # the same for all numbers of items, so that shifts are computed once
+        return shown_by(sizes[bisect_left(sizes, True, key=is_best)])
 
     def cautious(self) -> "Pilot":
         """Return the pilot with the upper 80 % limit of its variance, because few items estimate it badly.
@@ -102,9 +126,8 @@ def items_needed(shown: Callable[[int], float], difference: float, fewest: int, 
     """Return the smallest number of items that shows a true difference; None: more than `most`.
 
     Args:
-        shown: Function from a number of items to the smallest difference that they show; NaN: not known. It decreases with the
-            number, but may increase again if the variance over items is small compared with that over training runs, which have
-            few degrees of freedom.
+        shown: Function from a number of items to the smallest difference that they show, which does not increase with the
+            number, as `Pilot.detectable`; NaN: not known.
         difference: The true difference, of either sign.
         fewest: The smallest number of items to consider.
         most: The largest number of items to consider.

@@ -155,7 +155,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
         update={
             "architecture": ENSEMBLE,
             "comment_1": f"ensemble {'+'.join(map(str, numbers))}{_NAMES[method]}",
-            "comment_2": {"mean": "mean", "choose": "chosen by validation", "stack": "stacked on validation items"}[method],
+            "comment_2": "",
             "repeats": 1,
             "initial_model": None,
             "pretrained_on": None,  # the members' records say what was vouched for

@@ -1,6 +1,7 @@
 """Power and the least detectable difference."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -74,6 +75,16 @@ def test_a_study_of_the_planned_size_finds_the_difference_as_often_as_planned():
     assert np.mean([difference.p <= 0.05 for difference in differences]) == pytest.approx(0.8, abs=0.02)
     widths = np.array([difference.interval() for difference in differences[:400]]) @ [-0.5, 0.5]
     assert np.sqrt(np.mean(widths**2)) == pytest.approx(pilot.half_width(n_items, 1, 40), rel=0.03)
+
+
+@pytest.mark.parametrize("runs", [0.0005, 0.004, 0.02, 0.1, 0.5])
+@pytest.mark.parametrize("n_runs", [2, 3, 10])
+def test_more_items_never_make_the_detectable_difference_larger(runs, n_runs):
+    pilot = Pilot.from_deviations(0.1, 0.4, runs, n_items=6, n_clips=20, n_runs=3)
+
+    shown = [pilot.detectable(n_items, n_runs) for n_items in (1, 2, 3, 4, 6, 7, 12, 24, 48, 100, 1000, 100_000, math.inf)]
+
+    assert all(more <= fewer * (1 + 1e-9) for fewer, more in pairwise(shown))
 
 
 def test_a_cautious_pilot_has_a_variance_that_four_of_five_pilots_stay_below():
