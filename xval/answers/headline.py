@@ -150,9 +150,9 @@ class _Fields(Variants):
     @property
     def item_score(self) -> ItemScore | None:
         score = (self.nested or self.method).item_score(self.side, self.main_metric)
-        if score is None and self.nested is None:  # of several seeds it is not known where predictions are gone
-            return self.selected.item_score(self.side, self.main_metric)
-        return score
+        if self.nested or (score and score["chance"] is not None):
+            return score
+        return self.selected.item_score(self.side, self.main_metric)  # as that of several seeds needs the predictions
 
     @cached_property
     def method(self) -> InstanceResults:
