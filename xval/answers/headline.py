@@ -17,14 +17,15 @@ from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, call_method, selected_method, why_not_nested
+from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, selected_method, why_not_nested
 from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
+from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_replicates
-from xval.answers.score_text import Estimate, estimate, in_column, rounded
+from xval.answers.score_text import Estimate, estimate, in_column, p_text, rounded
 from xval.answers.summary import metric_words, score_name
 from xval.answers.variants import Variants
-from xval.base.errors import capital, counted
+from xval.base.errors import capital, counted, first_of
 from xval.base.item_word import new_items
 from xval.base.json_files import hash_text
 from xval.folds.random_split import is_random_split
@@ -50,6 +51,51 @@ def find_headline(instances: Sequence[InstanceResults], experiment: str | None =
     lines = CASES[case]
     first = "" if case in WITHOUT_FIRST else fields.comes_first
     return Headline(*(" ".join(text.format_map(fields).split()) for text in lines._replace(next=FIRST.get(first, lines.next))))
+
+
+def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults]) -> str:
+    """Return sentences on how a comparison with the selected instance differs from the line Evidence; empty: it does not.
+
+    Args:
+        comparison: A comparison of instances of an experiment.
+        done: All instances of the experiment with finished folds.
+    """
+    ranking = rank_instances(done)
+    selected = next((instance for instance in done if instance.number == ranking.selected), None)
+    if selected is None or comparison.leaks or comparison.corrections or comparison.baseline != str(selected.number):
+        return ""
+    is_main = comparison.metric == selected.task.main_metrics[0]
+    said = []
+    if is_main and ranking.metric not in (comparison.metric, "loss"):
+        by = f"Instance {selected.number} was selected by {metric_words(ranking.metric, done)}"
+        said.append(f"{by}: --metric {ranking.metric} compares by it.")
+    if is_main:
+        said.append(_describe_other_p(comparison, done, ranking, selected))
+    return " ".join(filter(None, said))
+
+
+def _describe_other_p(
+    comparison: "Comparison", done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults
+) -> str:
+    """Return why the line Evidence has different p values; empty: it has the same ones."""
+    nested = choose_nested(done, ranking)
+    nested = None if nested and judge_instance(nested).state == "leaked" else nested
+    evidence = compare_chosen(done, ranking, selected, nested)
+    if evidence is None:
+        return ""
+    shown = {pair.instance: p_text(pair.p_holm) for pair in comparison.pairs}
+    others = {pair.instance: p for pair in evidence.pairs if (p := p_text(pair.p_holm)) != shown.get(pair.instance, p)}
+    line = find_headline(done).evidence
+    if not others or not any(word in line for word in ("significant", "equal")):  # it may be of chance
+        return ""
+    listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
+    begin = f"The line Evidence rests on other p values ({listed}), because it"
+    if nested and nested.is_varied:
+        return (
+            f"{begin} tests the choice among {nested.n_competing} variants (nested). Report those if validation chose the "
+            f"variant: this table tests instance {selected.number} as if it had been fixed before, which is optimistic."
+        )
+    return f"{begin} is adjusted for {evidence.n_comparisons} comparisons."
 
 
 @cache

@@ -71,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the comparison, and write the numbers."""
     from rich.text import Text
 
-    from xval.answers.chosen_comparison import describe_evidence
     from xval.answers.comparison import text
     from xval.answers.comparison.choose import compare_instances, find_home
+    from xval.answers.headline import describe_evidence
     from xval.answers.read import read_instances
     from xval.report.terminal import make_table
     from xval.report.text_tables import write_table

@@ -16,9 +16,9 @@ from preprocessing.corpus import Corpus, open_corpus
 from xval.answers.agreement import Agreement, agreements
 from xval.answers.audit import audit
 from xval.answers.audit.verdict import AuditVerdict
-from xval.answers.chosen_comparison import describe_evidence
 from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
+from xval.answers.headline import describe_evidence
 from xval.answers.instance_predictions import InstancePredictions, read_instance_predictions
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
