@@ -1,7 +1,9 @@
 """Handle signals that end a program, even if a library ignores them or Python cannot process them."""
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import Any, TypeAlias
 from xval.base.operating_system import ENDING_SIGNALS, IS_WINDOWS, SECONDS_TO_END
 
 SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
+_SECONDS_UNTIL_AGAIN = 0.1
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 _rescues: list[Callable[[], object]] = []
@@ -19,7 +22,10 @@ _noted: list[list[int]] = []
 
 @contextmanager
 def interrupts_noted() -> Iterator[list[int]]:
-    """Note signals that raise KeyboardInterrupt: a library may swallow what is raised within a callback or an import."""
+    """Note signals that raise KeyboardInterrupt: a library may swallow what is raised within a callback or an import.
+
+    What Python drops (`_raised_again`) is raised once more.
+    """
     noted: list[int] = []
     handlers = _handlers()
 
@@ -32,7 +38,7 @@ def interrupts_noted() -> Iterator[list[int]]:
 
     _noted.append(noted)
     try:
-        with _handling(handlers, interrupt):
+        with _handling(handlers, interrupt), _raised_again():
             yield noted
     finally:
         _noted[:] = [other for other in _noted if other is not noted]  # equal ones may be noted around
@@ -126,6 +132,38 @@ def blocked(numbers: Iterable[int]) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _raised_again() -> Iterator[None]:
+    """Raise a KeyboardInterrupt again that Python drops, since it came in a ``__del__`` or a callback of C code.
+
+    It is raised by another thread: a signal that came in the hook would be dropped as well.
+    """
+    earlier = sys.unraisablehook
+    timers: list[threading.Timer] = []
+
+    def interrupt() -> None:
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it where it sleeps
+        else:
+            _thread.interrupt_main()
+
+    def hook(dropped: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            earlier(dropped)
+            return
+        timers.append(threading.Timer(_SECONDS_UNTIL_AGAIN, interrupt))
+        timers[-1].daemon = True
+        timers[-1].start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = earlier
+        for timer in timers:
+            timer.cancel()
 
 
 def _handlers() -> dict[int, _Handler]:

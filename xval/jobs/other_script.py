@@ -58,13 +58,13 @@ def working_in(
     path, script = folder.script_note(process), declaration.script
     if declaration.description == OF_ANY_SCRIPT:
         script = OF_ANY_SCRIPT
-    with folder.refusing_unwritable(), folder.lock():
-        if not takes_over:
-            refuse_other_script(folder, declaration, replaced=replaced)
-        write_json(path, {"script": script, "process": process, "since": time.time()})
     ended = Event()
-    Thread(target=_keep_new, args=(path, ended), daemon=True).start()
     try:
+        with folder.refusing_unwritable(), folder.lock():
+            if not takes_over:
+                refuse_other_script(folder, declaration, replaced=replaced)
+            write_json(path, {"script": script, "process": process, "since": time.time()})
+        Thread(target=_keep_new, args=(path, ended), daemon=True).start()
         yield
     finally:
         ended.set()
