@@ -161,6 +161,17 @@ def test_a_grid_makes_an_instance_of_each_combination(study):
     assert [line.split()[0] for line in listed.stdout.splitlines() if line.strip()[:1].isdigit()] == ["1", "2", "3", "4"]
 
 
+def test_grids_that_share_values_are_named_by_what_differs_between_them(study):
+    study.script(head="")
+    text = (study.folder / "exp.py").read_text()
+    grids = "".join(f"experiment.grid(architecture=[{name!r}], seed=[1, 2])\n" for name in ("svm", "forest"))
+    study.file("exp.py", text.replace("if __name__", f"{grids}if __name__"))
+
+    listed = study.run("--list").stdout
+
+    assert [name for name in ("svm, seed 1", "svm, seed 2", "forest, seed 1", "forest, seed 2") if name not in listed] == []
+
+
 def test_a_finished_run_has_nothing_to_do_and_changes_nothing(study):
     study.train(SVM)
     before = stamps(study)

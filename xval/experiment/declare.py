@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -52,6 +53,7 @@ class Experiment:
         script = _script()
         name = _relative(script) if script else "notebook" if hasattr(builtins, "__IPYTHON__") else "session"
         self._declaration = Declaration(name, str(script or ""), description, dict(parameters))
+        self._grid_names: dict[int, tuple[str, str, str]] = {}
 
     def __setitem__(self, number: int, parameters: Mapping[str, object] | Sequence[str]) -> None:
         """Declare an instance.
@@ -71,6 +73,7 @@ class Experiment:
         # The cell of a notebook may be run again.
         if number in self._declaration.instances and self._declaration.script_path:
             raise SettingsError(f"{where}: this number is already used. Give each instance its own number.")
+        self._grid_names.pop(number, None)
         if isinstance(parameters, Mapping):
             wrong = [name for name in parameters if not isinstance(name, str)]
             if wrong:
@@ -108,7 +111,8 @@ class Experiment:
     def grid(self, *unnamed: object, **values: Iterable[object]) -> list[int]:
         """Add an instance for each combination of values; comment_1 names the values that differ.
 
-        The comment omits values that all of them share, unless another instance already has that comment.
+        The comment omits values that all of them share, unless another instance, such as one of another grid, would have that
+        comment too.
 
         Args:
             *unnamed: Not allowed: every parameter has a name.
@@ -121,13 +125,31 @@ class Experiment:
             SettingsError: A parameter has no values, a single text instead of a list, or no name; there is no parameter.
         """
         declared = self._declaration.instances
-        used = {parameters.get("comment_1") for parameters in declared.values()}
         try:
-            combinations = combine_grid(unnamed, values, used, first=max(declared, default=0) + 1)
+            combinations, varied = combine_grid(unnamed, values)
         except SettingsError as error:
             raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
-        declared.update(combinations)
-        return list(combinations)
+        numbers = []
+        for number, parameters in enumerate(combinations, start=max(declared, default=0) + 1):
+            short, long = comment_of({name: parameters[name] for name in varied}), comment_of(parameters)
+            declared[number] = {"comment_1": short} | parameters
+            self._grid_names[number] = short, long, f"{long} ({number})" if long else ""
+            numbers.append(number)
+        self._name_combinations()
+        return numbers
+
+    def _name_combinations(self) -> None:
+        """Give the instances of grids their shortest names that no other instance has; a comment of the user's own stays."""
+        declared = self._declaration.instances
+        comments = {number: parameters.get("comment_1") for number, parameters in declared.items()}
+        named = {number: names for number, names in self._grid_names.items() if comments[number] in names}
+        used = {comment for number, comment in comments.items() if number not in named}
+        times = Counter(short for short, _, _ in named.values())
+        for number, (short, long, numbered) in named.items():
+            choices = (short, long) if times[short] == 1 else (long,)
+            comment = next((name for name in choices if name and name not in used), numbered)
+            declared[number]["comment_1"] = comment
+            used.add(comment)
 
     def search(
         self,
@@ -302,15 +324,13 @@ def _relative(script: Path) -> str:
 
 
 def combine_grid(
-    unnamed: Sequence[object], values: Mapping[str, Iterable[object]], used: Collection[object], *, first: int
-) -> dict[int, dict[str, object]]:
-    """Return the parameters of each instance of a grid by its number; the arguments are those of `Experiment.grid`.
+    unnamed: Sequence[object], values: Mapping[str, Iterable[object]]
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the parameters of each instance of a grid, and which of them differ; the arguments are those of `Experiment.grid`.
 
     Args:
         unnamed: Arguments without a name, which raise an error.
         values: The values of each parameter.
-        used: The comments of other instances.
-        first: The number of the first instance.
 
     Raises:
         SettingsError: As for `Experiment.grid`.
@@ -325,14 +345,7 @@ def combine_grid(
         if not columns[name]:
             raise SettingsError(f"{name}: expected a list of values; received {choices!r}.")
     varied = [name for name, choices in columns.items() if len(choices) > 1 and name not in ("comment_1", "comment_2")]
-    combinations, comments = {}, set(used)
-    for number, combination in enumerate(product(*columns.values()), start=first):
-        parameters = dict(zip(columns, combination, strict=True))
-        short, long = comment_of({name: parameters[name] for name in varied}), comment_of(parameters)
-        comment = next((text for text in (short, long) if text and text not in comments), f"{long} ({number})" if long else "")
-        comments.add(comment)
-        combinations[number] = {"comment_1": comment} | parameters
-    return combinations
+    return [dict(zip(columns, combination, strict=True)) for combination in product(*columns.values())], varied
 
 
 def comment_of(parameters: Mapping[str, object]) -> str:

@@ -40,8 +40,8 @@ def test_comments_of_grids_are_unique_and_leave_out_what_all_instances_share():
     experiment.grid(dropout=[0.5, 0.5 + 1e-9])
 
     assert [experiment[number]["comment_1"] for number in experiment] == [
-        "learning_rate 0.1",
-        "learning_rate 0.3",
+        "mlp, learning_rate 0.1, seed 1",
+        "mlp, learning_rate 0.3, seed 1",
         "crnn, learning_rate 0.1, seed 1",
         "crnn, learning_rate 0.3, seed 1",
         "crnn, learning_rate 0.1, seed 1 (5)",
@@ -49,6 +49,15 @@ def test_comments_of_grids_are_unique_and_leave_out_what_all_instances_share():
         "dropout 0.5",
         "dropout 0.5 (8)",
     ]
+
+
+def test_a_comment_that_a_user_gives_an_instance_of_a_grid_stays():
+    experiment = Experiment("a test")
+    for number in experiment.grid(seed=[1, 2]):
+        experiment[number]["comment_1"] = f"mine {number}"
+    experiment.grid(architecture=["crnn"], seed=[1, 2])
+
+    assert [experiment[number]["comment_1"] for number in experiment] == ["mine 1", "mine 2", "seed 1", "seed 2"]
 
 
 def test_a_comment_in_a_grid_is_kept():
