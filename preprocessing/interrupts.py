@@ -24,24 +24,69 @@ _noted: list[list[int]] = []
 def interrupts_noted() -> Iterator[list[int]]:
     """Note signals that raise KeyboardInterrupt: a library may swallow what is raised within a callback or an import.
 
-    What Python drops (`_raised_again`) is raised once more.
+    One that Python drops, since it came in a ``__del__`` or a callback of C code, is raised again.
     """
     noted: list[int] = []
+    dropped: list[int] = []
     handlers = _handlers()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if number in dropped:
+            dropped.remove(number)
+            raise KeyboardInterrupt
         try:
             handlers[number](number, frame)
         except KeyboardInterrupt:
             noted.append(number)
             raise
 
+    def send_again() -> None:
+        if noted:  # else none of a signal
+            dropped.append(noted[-1])
+            _send_to_main_thread(noted[-1])
+
     _noted.append(noted)
     try:
-        with _handling(handlers, interrupt), _raised_again():
+        with _handling(handlers, interrupt), _called_after_drops(send_again if handlers else None):
             yield noted
     finally:
         _noted[:] = [other for other in _noted if other is not noted]  # equal ones may be noted around
+
+
+@contextmanager
+def _called_after_drops(call: Callable[[], object] | None) -> Iterator[None]:
+    """Within the block, call a function in another thread shortly after Python has dropped a KeyboardInterrupt; None: nothing.
+
+    A signal that was sent at once would come in the hook, and be dropped as well.
+    """
+    if call is None:
+        yield
+        return
+    earlier = sys.unraisablehook
+    timers: list[threading.Timer] = []
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            earlier(unraisable)
+            return
+        timers.append(threading.Timer(_SECONDS_UNTIL_AGAIN, call))
+        timers[-1].daemon = True
+        timers[-1].start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = earlier
+        for timer in timers:
+            timer.cancel()
+
+
+def _send_to_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)  # wakes it where it sleeps
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def take_back_noted() -> None:
@@ -132,38 +177,6 @@ def blocked(numbers: Iterable[int]) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _raised_again() -> Iterator[None]:
-    """Raise a KeyboardInterrupt again that Python drops, since it came in a ``__del__`` or a callback of C code.
-
-    It is raised by another thread: a signal that came in the hook would be dropped as well.
-    """
-    earlier = sys.unraisablehook
-    timers: list[threading.Timer] = []
-
-    def interrupt() -> None:
-        if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it where it sleeps
-        else:
-            _thread.interrupt_main()
-
-    def hook(dropped: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):
-            earlier(dropped)
-            return
-        timers.append(threading.Timer(_SECONDS_UNTIL_AGAIN, interrupt))
-        timers[-1].daemon = True
-        timers[-1].start()
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = earlier
-        for timer in timers:
-            timer.cancel()
 
 
 def _handlers() -> dict[int, _Handler]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,7 @@ def test_ctrl_c_ends_all_readers_and_leaves_nothing(many):
         while len(readers) < 3:  # two, and what keeps track of them
             assert running.poll() is None, running.communicate()[0]
             readers = program.children(recursive=True)
+            time.sleep(0.01)
         os.killpg(running.pid, signal.SIGINT)
         printed, _ = running.communicate(timeout=200)
         assert running.returncode == 130

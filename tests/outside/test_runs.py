@@ -548,8 +548,9 @@ def test_a_run_that_is_starting_is_shown_also_beside_a_second_one_of_the_same_sc
             with study.started("exp.py", "--executor", "inline") as second:
                 while len(list(study.results.glob(".script*"))) < 2:
                     assert second.poll() is None
+                    time.sleep(0.001)
                 second.send_signal(signal.SIGINT)
-                assert second.wait(30) == 130
+                assert second.wait(100) == 130
             assert len(list(study.results.glob(".script*"))) == 1, "an interrupted run leaves no note"
         study.file("go", "")
         assert process.wait(100) == 0, process.communicate()[0]
@@ -576,15 +577,24 @@ def build(input_shape, output_shape):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_that_python_drops_still_ends_the_run(study, number, code):
+@pytest.mark.parametrize(
+    ("number", "code", "ignored"),
+    [
+        (signal.SIGINT, 130, ""),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGTERM, 143, "signal.signal(signal.SIGINT, signal.SIG_IGN)"),
+    ],
+)
+def test_an_interruption_that_python_drops_still_ends_the_run(study, number, code, ignored):
+    """SIGINT is ignored where a shell starts a command with ``&``."""
     study.file("lost.py", LOSES_AN_INTERRUPTION)
-    study.script({"architecture": "lost.build"})
+    study.script({"architecture": "lost.build"}, head=f"import signal\n{ignored}")
     with study.started("exp.py", "--executor", "inline") as process:
         while not (study.folder / "closing").exists():
             assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
         process.send_signal(number)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=100)[0]
     assert process.returncode == code, said
     assert "Interrupted. Finished work is kept" in said
     assert "Traceback" not in said

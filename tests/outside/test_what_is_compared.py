@@ -306,6 +306,126 @@ def test_the_chosen_method_has_the_score_of_all_its_seeds(empty):
 
 
 @pytest.mark.long
+def test_one_method_that_all_folds_choose_is_no_varied_choice_whatever_the_seeds(empty):
+    write_corpus(empty, n_items=9, difference=1)
+    forest = {"architecture": "forest", "n_trees": 2}
+    constant = {"architecture": "constant"}
+    printed = empty.train(*[forest | {"seed": seed} for seed in (1, 2)], constant, num_folds=3).stdout
+    assert "Evidence: forest (1; mean of seeds 1, 2) is significantly better than constant (3)" in printed
+    text = compare(empty, "nested", "selected")
+    assert (
+        "Every fold chooses the method of variant 1, so choosing by validation is the mean of its seeds, and this is no "
+        "comparison of two variants." in text
+    )
+    assert "optimistic the score" not in text
+    # The choice stays the baseline where an experiment is named whole.
+    assert "Baseline: choosing by validation (as chosen)" in compare(empty, "--baseline", "nested")
+
+
+@pytest.mark.long
+def test_the_lines_on_seeds_of_one_method_judge_the_score_that_they_show(empty):
+    """Where one seed alone is at chance and the mean of all is above, or the other way round."""
+    forest = {"architecture": "forest", "n_trees": 2}
+    for corpus in range(6):
+        write_corpus(empty, seed=corpus, n_items=9, difference=0.12)
+        printed = empty.train(*[forest | {"seed": seed} for seed in (1, 2, 3)], num_folds=3, num_experiment=corpus + 1).stdout
+        numbers = re.search(r"(?:scored|reaches) balanced accuracy \(UAR\) (0\.\d+) \[(0\.\d+), (0\.\d+)\]", printed)
+        score, low, high = map(float, numbers.groups())
+        assert low <= score <= high
+        assert ("Above chance" in printed) == (low > 0.5), printed
+        assert ("Not above chance" in printed) == (low <= 0.5), printed
+        assert "worse than 0.5" not in printed or high < 0.5, printed
+        assert ("XV301" in printed) == (low <= 0.5), printed
+
+
+@pytest.mark.long
+def test_seeds_with_other_finished_folds_are_no_mean(empty):
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.script(forest | {"seed": 1}, forest | {"seed": 2}, LOGISTIC, num_folds=3)
+    for arguments in (("1", "--folds", "1,2"), ("2", "--folds", "2,3"), ("3",)):
+        assert empty.run(*arguments).returncode == 0
+    table = empty.xval("report", empty.EXPERIMENT, "--markdown").stdout
+    assert "mean of seeds" not in table.partition("\n\n")[0]
+    assert "| forest, seed 1 (2 of 3 folds) |" in table
+    assert "'forest, seed 1' is without seed 2, which has other finished folds." in table
+    assert "by seed 1 (without variant 2: other folds)." in compare(empty)
+
+
+@pytest.mark.long
+def test_a_baseline_that_lacks_folds_stands_for_the_seeds_that_have_them(empty):
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.script(*[forest | {"seed": seed} for seed in (1, 2, 3)], LOGISTIC, num_folds=3)
+    assert empty.run("1-2,4").returncode == 0
+    assert empty.run("3", "--folds", "1").returncode == 0
+    table = empty.xval("report", empty.EXPERIMENT, "--markdown", "--baseline", "3").stdout
+    assert re.search(r"^\| forest, mean of seeds 1, 2", table, re.MULTILINE), table
+    assert "'forest, mean of seeds 1, 2' is without seed 3" in table
+    assert "of 3 folds" not in table
+    assert "nested" in table
+
+
+@pytest.mark.long
+def test_the_seed_of_a_model_that_draws_nothing_changes_nothing_and_counts_once(empty):
+    write_corpus(empty, n_items=9)
+    svm = {"architecture": "svm", "C": (1.0,)}  # with a grid of gamma, searched in inner folds
+    printed = empty.train(svm | {"seed": 1}, svm | {"seed": 2}, {"architecture": "forest", "n_trees": 2}, num_folds=3).stdout
+    assert "mean of seeds" not in printed
+    one, other = (
+        pd.concat(pd.read_parquet(path) for path in sorted(empty.results.glob(f"instance_{number}/fold_*/predictions.parquet")))
+        for number in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one, other)
+    assert "and are compared as instance 1, by seed 1, as another one gives the same model." in compare(empty)
+    table = empty.xval("report", empty.EXPERIMENT, "--markdown").stdout
+    assert re.search(r"^\| svm, seed 1", table, re.MULTILINE)
+    assert "over speakers and seeds" not in table
+    assert "1 to 2 seeds" not in table
+
+
+@pytest.mark.long
+def test_experiments_with_other_seeds_of_one_variant_are_no_two_methods(empty):
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.train(forest | {"seed": 1}, forest | {"seed": 2}, LOGISTIC, num_folds=3)
+    empty.script(forest | {"seed": 3}, forest | {"seed": 4}, name="more.py", num_experiment=2, num_folds=3)
+    empty.script(forest | {"seed": 5}, name="one.py", num_experiment=3, num_folds=3)
+    for script in ("more.py", "one.py"):
+        assert empty.run(script=script).returncode == 0
+    refused = compare(empty, "results/small/experiment_2")
+    assert "are one variant with different seeds (1 and 2, 3 and 4), so a difference between them is chance." in refused
+    assert "declare one variant with repeats = 4" in refused
+    refused = compare(empty, "results/small/experiment_3")
+    assert "are one variant with different seeds (1 and 2, 5), so a difference" in refused
+    assert "declare one variant with repeats = 3" in refused
+
+
+OWN_METRIC = """
+import numpy as np
+from xval import metric
+
+
+@metric(higher_is_better=True, bounds=(0, 1))
+def hits(targets, predictions):
+    return float(np.mean(predictions.argmax(-1) == targets))
+"""
+
+
+@pytest.mark.long
+def test_the_mean_of_seeds_in_a_metric_of_the_users_own_has_its_chance_and_no_interval(empty):
+    write_corpus(empty, n_items=6, difference=1)
+    empty.file("own.py", OWN_METRIC)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.train(*[forest | {"seed": seed} for seed in (1, 2)], LOGISTIC, num_folds=6, metrics="own.hits")
+    table = empty.xval("report", empty.EXPERIMENT, "--markdown").stdout
+    rows = {line.split("|")[1].strip(): line.split("|")[3].strip() for line in table.splitlines() if line.count("|") == 4}
+    assert rows["model"] == "Hits ↑"
+    assert re.fullmatch(r"0\.\d{3}", rows["forest, mean of seeds 1, 2"]), rows
+    assert "- Hits: mean over items; chance 0.5" in table
+
+
+@pytest.mark.long
 def test_a_variant_with_more_seeds_is_no_other_method(empty):
     write_corpus(empty, n_items=9)
     forest = {"architecture": "forest", "n_trees": 3, "seed": 1}

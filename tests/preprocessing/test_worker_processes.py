@@ -22,13 +22,13 @@ def test_two_pools_that_start_at_once_leave_the_running_script_in_place(monkeypa
             second_starts.wait(0.2)  # in vain if one waits for the other
         else:
             second_starts.set()
-            first_has_started.wait(10)
+            first_has_started.wait(100)
 
     monkeypatch.setattr(SpawnProcess, "start", start_in_order)
     pools = [WorkerProcesses(1, variables={}, when_lost="") for _ in range(2)]
     with closing(pools[0]), closing(pools[1]):
         first = pools[0].submit(math.sqrt, [(4.0,)])
-        assert first_starts.wait(10)
+        assert first_starts.wait(100)
         second = pools[1].submit(math.sqrt, [(9.0,)])
         assert first.result() == [2.0]
         first_has_started.set()

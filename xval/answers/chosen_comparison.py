@@ -35,7 +35,8 @@ def compare_chosen(
     methods = first_of_method(parameters_of(done))
     joined, _ = join_seeds(done, keep=[selected.number])
     one_of_each: dict[int, InstanceResults] = {}
-    for instance in joined:
+    # Of copies the selected one, and of the others one with the most folds.
+    for instance in sorted(joined, key=lambda instance: (instance.number != selected.number, -len(instance.folds))):
         one_of_each.setdefault(methods[instance.number], instance)
     chosen = one_of_each.pop(methods[selected.number])
     others = [other for other in one_of_each.values() if _tested_by(other) == condition]

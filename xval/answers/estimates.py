@@ -4,18 +4,18 @@ Added metrics become rows of scores.parquet. Scores over items are kept in estim
 predictions have changed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from xval.base.errors import ResultsError, XvalError
 from xval.base.user_code import imports
 from xval.base.user_code.modules import looking_in
-from xval.measures import metrics
-from xval.measures.metrics import Metric
+from xval.measures import binary, metrics
+from xval.measures.metrics import Metric, metric_names
 from xval.results.added_metrics import (
     AddedMetric,
     load_metric,
@@ -25,7 +25,7 @@ from xval.results.added_metrics import (
     version_of,
 )
 from xval.results.estimates_file import Estimates, write_estimates
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.item_scores import EARLIER_OF_THIS_FORM, OVER_ITEMS_VERSION, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from xval.measures.statistics.intervals import Bootstrap
 
 Measured = TypeVar("Measured", bound=InstanceResults)
+_KINDS: tuple[Literal["items", "pooled"], ...] = ("items", "pooled")
 
 
 def update_further(results: OpenResults, instance: int, damaged: list[str]) -> dict[str, Metric]:
@@ -203,29 +204,38 @@ def over_items_of(
     return computed
 
 
-def over_items_of_seeds(joint: JointInstance) -> OverItems | None:
+def over_items_of_seeds(joint: JoinedSeeds) -> OverItems | None:
     """Return the scores over items of variants that are joined by their seeds; None: they cannot be computed.
 
-    Of the user's own metrics, whose code is not run, pooled scores are the means of those of the variants, without intervals.
+    The user's own metrics, whose code is not run, are the means of those of the variants, without intervals.
 
     Args:
         joint: An instance of `join_seeds`, whose parts have their scores over items.
     """
+    if len(joint.parts) == 1:
+        return joint.over_items
     computed = over_items_of(joint, [])
     if computed is None:
         return None
+    of_xval = {*metric_names(joint.task.name), *binary.NAMES}
     scores = {side: dict(side_scores) for side, side_scores in computed["figures"].items()}
     for side, side_scores in scores.items():
         for name in {name for part in joint.parts for name in (part.over_items or computed)["figures"].get(side, {})}:
             known = [score for part in joint.parts if (score := part.item_score(side, name))]
-            pooled = [score["pooled"] for score in known if score["of"] == "pooled" and score["pooled"] is not None]
-            own = side_scores.get(name)
-            if len(pooled) == len(joint.parts) and (own is None or own["of"] != "pooled"):
-                mean = {"pooled": fmean(pooled, [part.n_repeats for part in joint.parts]), "items": own and own["items"]}
-                without = {"of": "pooled", "low": None, "high": None, "method": None, "covers": None}
-                side_scores[name] = cast("ItemScore", {**known[0], **mean, **without})
+            kinds = {score["of"] for score in known}
+            is_computed = name in of_xval and name in side_scores and side_scores[name]["of"] in kinds
+            if not is_computed and len(known) == len(joint.parts) and len(kinds) == 1:
+                means = {kind: _mean_of_seeds(joint, [score[kind] for score in known]) for kind in _KINDS}
+                without = {"low": None, "high": None, "method": None, "covers": None}
+                side_scores[name] = cast("ItemScore", {**known[0], **means, **without})
                 side_scores[name].pop("left_out", None)
     return {**computed, "figures": scores}
+
+
+def _mean_of_seeds(joint: JoinedSeeds, values: Sequence[float | None]) -> float | None:
+    """Return the mean of a score of each part, which counts as often as it has repeats; None: that of one is not known."""
+    known = [value for value in values if value is not None]
+    return fmean(known, [part.n_repeats for part in joint.parts]) if len(known) == len(values) else None
 
 
 def kept_jobs(results: OpenResults, instance: int) -> list[str]:

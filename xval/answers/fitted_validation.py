@@ -1,7 +1,7 @@
 """Find ensembles whose validation scores are optimistic because the same items chose or weighted their members.
 
 A fold with several validation items excludes each of them in turn from the fit (`cross_predict` of
-xval/reuse/ensembles/combine.py); a fold with a single validation item cannot. one with a single item cannot.
+xval/reuse/ensembles/combine.py); a fold with a single validation item cannot.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, selected_method, why_not_nested
+from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, why_not_nested
 from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -195,15 +195,14 @@ class _Fields(Variants):
 
     @property
     def item_score(self) -> ItemScore | None:
-        score = (self.nested or self.method).item_score(self.side, self.main_metric)
-        if self.nested or (score and score["chance"] is not None):
-            return score
-        return self.selected.item_score(self.side, self.main_metric)  # as that of several seeds needs the predictions
+        if self.nested:
+            return self.nested.item_score(self.side, self.main_metric)
+        return self.main_scores.get(self.selected.number)
 
     @cached_property
     def method(self) -> InstanceResults:
-        """The selected instance with all seeds of its method."""
-        return selected_method(self.done, self.ranking) or self.selected
+        """The selected instance, or the only one, with all seeds of its method."""
+        return super().method or self.selected
 
     @cached_property
     def own_estimate(self) -> Estimate:
@@ -245,7 +244,8 @@ class _Fields(Variants):
         return name_instances(sorted(numbers), self.instances, most=_MOST_LISTED)
 
     def _name_pairs(self, *verdicts: str) -> str:
-        return self._name([int(pair.instance) for pair in self.pairs(*verdicts)])
+        numbers = sorted(int(pair.instance) for pair in self.pairs(*verdicts))
+        return self.call_methods(numbers, most=_MOST_LISTED)
 
     def _write(self, number: float | None) -> str:
         """Return a number with the same decimals as all other numbers of the line."""

@@ -21,11 +21,12 @@ from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, score_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds, JointInstance
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
 from xval.results.scores import Scores
+from xval.settings.randomness import has_randomness
 from xval.settings.resolve import describe_numbers
 
 _MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
@@ -39,11 +40,13 @@ class NestedInstance(JointInstance):
     their seed, they take turns over the repeats, so that each has the same weight in its fold.
 
     Attributes:
+        method: The numbers of the selected instance and of those that differ from it only in their seed.
         n_competing: Number of instances to choose from; instances that differ only in their seed count once.
         left_out: Instances that lack folds that others have finished.
         n_ties: Number of repeats of each seed, for instances that tie.
     """
 
+    method: tuple[int, ...] = ()
     n_competing: int = 0
     left_out: tuple[int, ...] = ()
     n_ties: int = 1
@@ -54,8 +57,8 @@ class NestedInstance(JointInstance):
 
     @property
     def is_varied(self) -> bool:
-        """Whether some fold chooses an instance other than the selected one."""
-        return any(job.instance != self.number for job in self.originals.values())
+        """Whether some fold chooses another method than the selected one."""
+        return any(job.instance not in self.method for job in self.originals.values())
 
     @property
     def name(self) -> str:
@@ -66,8 +69,9 @@ class NestedInstance(JointInstance):
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
     """Let each fold choose an instance by its own validation score, averaged over the seeds of a method.
 
-    Only `comparable` instances with the most finished folds compete, so all folds choose among the same instances. A fold
-    without the score, for example because its validation items lack a class, chooses by the loss if losses are comparable.
+    Only `comparable` instances with the finished folds of the selected one compete, so all folds choose among the same
+    instances. A fold without the score, for example because its validation items lack a class, chooses by the loss if losses
+    are comparable.
 
     Returns:
         The choice as an instance, with scores over items if the predictions can be read; None: there is nothing to choose, or
@@ -90,17 +94,20 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     if ranking.selected is None:
         return ""
     done = comparable(done)
-    most = max(len(instance.folds) for instance in done)
-    competing = {instance.number: instance for instance in done if len(instance.folds) == most}
+    selected = next((instance for instance in done if instance.number == ranking.selected), None)
+    if selected is None or len(selected.folds) < max(len(instance.folds) for instance in done):
+        return ""
+    competing = {instance.number: instance for instance in done if instance.folds.keys() == selected.folds.keys()}
     parameters = parameters_of(list(competing.values()))
     groups = list(seed_replicates(parameters))
     replicates = {number for group in groups for number in group}
     copied = {number for group in copies(parameters) for number in group[1:]}
-    groups = [tuple(number for number in group if number not in copied) for group in groups]  # a seed counts once
+    copied |= {number for group in groups if not has_randomness(parameters[group[0]]) for number in group[1:]}
+    groups = [tuple(number for number in group if number not in copied) for group in groups]  # a model counts once
     groups += [(number,) for number in competing if number not in replicates]
-    folds = sorted({fold for instance in competing.values() for fold in instance.folds})
+    folds = sorted(selected.folds)
     are_one = any(len(group) == len(competing) for group in copies(parameters))
-    if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2 or are_one:
+    if len(groups) < 2 or len(folds) < 2 or are_one:
         return ""
     side, metric = test_side(done), done[0].task.main_metrics[0]
     validation = _by_fold(competing, groups, folds, ranking.side, ranking.metric)
@@ -120,7 +127,6 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
     if np.isnan(nested.test_mean):
         return ""
-    selected = competing[ranking.selected]
     jobs_by_fold: list[list[list[JobKey]]] = []
     for place, fold in enumerate(folds):
         are_tied = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
@@ -147,6 +153,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         n_folds=selected.n_folds,
         n_fold_repeats=selected.n_fold_repeats,
         originals=originals,
+        method=next((group for group in seed_replicates(parameters_of(done)) if selected.number in group), (selected.number,)),
         n_competing=len(groups),
         left_out=tuple(instance.number for instance in done if instance.number not in competing),
         n_ties=n_ties,
@@ -181,7 +188,7 @@ def selected_method(done: Sequence[InstanceResults], ranking: Ranking) -> Instan
     """Return the selected instance, with the jobs of all seeds of its method as its repeats; None: none is selected."""
     joined, _ = join_seeds(done, [ranking.selected or 0])
     selected = next((instance for instance in joined if instance.number == ranking.selected), None)
-    return replace(selected, over_items=over_items_of_seeds(selected)) if isinstance(selected, JointInstance) else selected
+    return replace(selected, over_items=over_items_of_seeds(selected)) if isinstance(selected, JoinedSeeds) else selected
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
@@ -201,13 +208,11 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
 
 def call_method(method: InstanceResults, done: Sequence[InstanceResults]) -> str:
     """Return the name of a `selected_method`: ``mlp (1)``, or ``mlp (1; mean of seeds 1, 2)``."""
-    if not (isinstance(method, JointInstance) and method.parts):
+    if not isinstance(method, JoinedSeeds):
         return name_instances([method.number], done)
     others = [instance for instance in done if instance.number not in {part.number for part in method.parts}]
     called = name_instances([method.number], [*others, method])
-    return (
-        f"{called.removesuffix(')')}; mean of {method.seeds})" if called.endswith(")") else f"{called} (mean of {method.seeds})"
-    )
+    return f"{called.removesuffix(')')}; {method.seeds})" if called.endswith(")") else f"{called} ({method.seeds})"
 
 
 def bias_text(bias: float) -> str:

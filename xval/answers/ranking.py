@@ -1,5 +1,6 @@
 """Rank instances by validation scores, never by test scores, and find the best value of each column of a table."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
@@ -21,10 +22,11 @@ from xval.answers.summary import (
     score_name,
     test_side,
 )
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.job_key import JobKey
 from xval.results.read import Record
 from xval.results.scores import Scores
+from xval.settings.randomness import has_randomness
 from xval.settings.schema import names_of_loss
 
 
@@ -107,8 +109,8 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
     instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
     instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
-    Those with more folds go first. Those that differ only in their seed and have the same number of folds are one method: they
-    have their common mean and share one rank, so that no seed is chosen; the first stands for them.
+    Those with more folds go first. Those that differ only in their seed and have the same folds are one method: they have their
+    common mean and share one rank, so that no seed is chosen; the first stands for them.
     """
     metric, caution = _ranked_by(instances)
     side = _side_of(metric, instances)
@@ -116,7 +118,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     scores = {instance.number: instance.over_folds(side, metric) for instance in ranked}
     losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
-    groups = ranked_together(ranked, {number: score["n"] for number, score in scores.items()})
+    groups = ranked_together(ranked, {instance.number: instance.fold_values(side, metric).keys() for instance in ranked})
     sign = _sign(instances, metric)
     values = average_seeds({number: score["mean"] for number, score in scores.items()}, groups, instances)
     together = _to_12_digits({number: sign * value for number, value in values.items()})
@@ -304,14 +306,24 @@ def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
     return -1 if direction(instances, metric) else 1
 
 
-def ranked_together(instances: Sequence[InstanceResults], n_folds: Mapping[int, int] | None = None) -> list[tuple[int, ...]]:
-    """Return the groups of `seed_replicates` of which each instance has as many finished folds as any other of its group."""
-    n_folds = n_folds or {instance.number: len(instance.folds) for instance in instances}
-    groups = seed_replicates(parameters_of(instances))
-    furthest = (
-        tuple(number for number in group if n_folds[number] == max(n_folds[other] for other in group)) for group in groups
-    )
-    return [group for group in furthest if len(group) > 1]
+def ranked_together(
+    instances: Sequence[InstanceResults], folds: Mapping[int, Collection[int]] | None = None
+) -> list[tuple[int, ...]]:
+    """Return the groups of `seed_replicates`, of each those with the same folds (`_with_the_same_folds`).
+
+    `folds` are those with a value, by instance; None: the finished ones.
+    """
+    folds = folds or {instance.number: instance.folds for instance in instances}
+    groups = (_with_the_same_folds(group, folds) for group in seed_replicates(parameters_of(instances)))
+    return [group for group in groups if len(group) > 1]
+
+
+def _with_the_same_folds(group: Sequence[int], folds: Mapping[int, Collection[int]]) -> tuple[int, ...]:
+    """Return the instances of a group with the most folds; where these are not the same folds, those that most of them have."""
+    folds_of = {number: frozenset(folds[number]) for number in group}
+    times = Counter(folds_of.values())
+    chosen = max(times, key=lambda finished: (len(finished), times[finished]))
+    return tuple(number for number in group if folds_of[number] == chosen)
 
 
 def join_seeds(
@@ -320,7 +332,7 @@ def join_seeds(
     """Return instances in which those that differ only in their seed are one, and a sentence on each such one by its number.
 
     It has the number and settings of the one that ranks first, and the seeds of those with the most finished folds, each seed
-    once.
+    once; where no seed changes the model, one of them.
 
     Args:
         instances: Instances of one experiment.
@@ -332,30 +344,32 @@ def join_seeds(
     if not groups:
         return list(instances), {}
     place = {number: place for place, number in enumerate(rank_instances(list(finished.values())).instances)}
+    folds = {number: instance.folds for number, instance in finished.items()}
     joined, sentences = {instance.number: instance for instance in instances}, dict[int, str]()
     for group in groups:
-        first = next((number for number in group if number in keep), None)
-        first = min(group, key=lambda number: (place.get(number, len(place)), number)) if first is None else first
-        n_folds = len(finished[first].folds)
-        compared = [number for number in group if len(finished[number].folds) == n_folds]
-        number_of_seed = {finished[number].settings.seed: number for number in (*reversed(compared), first)}
-        seeds = sorted(number_of_seed)
-        joined = {number: instance for number, instance in joined.items() if number == first or number not in group}
-        joined[first] = _join([finished[number_of_seed[seed]] for seed in seeds], finished[first])
+        compared = _with_the_same_folds(group, folds)
+        best = min(compared, key=lambda number: (place.get(number, len(place)), number))
+        first = next((number for number in group if number in keep), best)
+        preferred = first if first in compared else best
+        number_of_seed = {finished[number].settings.seed: number for number in (*reversed(compared), preferred)}
+        parts = [finished[number_of_seed[seed]] for seed in sorted(number_of_seed)]
+        is_one = not has_randomness(finished[first].parameters)
         others = [number for number in group if number not in compared]
-        why = "folds missing" if all(len(finished[number].folds) < n_folds for number in others) else "another number of folds"
+        left_out = {finished[number].settings.seed for number in others} - number_of_seed.keys()
+        joined = {number: instance for number, instance in joined.items() if number == first or number not in group}
+        parts = [finished[preferred]] if is_one else parts
+        joined[first] = one = _join(parts, finished[first], () if is_one else sorted(left_out))
+        few = all(folds[number].keys() < folds[preferred].keys() for number in others)
+        why = f" (without {call_variants(map(str, others))}: {'folds missing' if few else 'other folds'})" if others else ""
         sentences[first] = (
             f"Variants {name_numbers(group)}{where} differ only in their seed and are compared as instance {first}, by "
-            f"{'the mean of seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
-            f"{f' (without {call_variants(map(str, others))}: {why})' if others else ''}."
+            f"{'the ' * (len(one.parts) > 1)}{one.seeds}{', as another one gives the same model' if is_one else why}."
         )
     return list(joined.values()), sentences
 
 
-def _join(seeds: Sequence[InstanceResults], first: InstanceResults) -> InstanceResults:
+def _join(seeds: Sequence[InstanceResults], first: InstanceResults, left_out: Sequence[int]) -> JoinedSeeds:
     """Return the jobs of instances as the repeats of one, which has the settings of the first."""
-    if len(seeds) == 1:
-        return first
     jobs, scores, originals = dict[JobKey, Record](), dict[JobKey, Scores](), dict[JobKey, JobKey]()
     wanted, n_repeats = list[JobKey](), 0
     for instance in seeds:
@@ -365,7 +379,7 @@ def _join(seeds: Sequence[InstanceResults], first: InstanceResults) -> InstanceR
         scores |= {own[key]: job_scores for key, job_scores in instance.scores.items()}
         wanted += [own[key] for key in instance.wanted]
         n_repeats += instance.n_repeats
-    return JointInstance(
+    return JoinedSeeds(
         experiment=first.experiment,
         written=first.written,
         jobs=jobs,
@@ -375,7 +389,9 @@ def _join(seeds: Sequence[InstanceResults], first: InstanceResults) -> InstanceR
         scores=scores,
         requested_metrics=first.requested_metrics,
         originals=originals,
+        over_items=seeds[0].over_items if len(seeds) == 1 else None,
         parts=tuple(seeds),
+        left_out=tuple(left_out),
     )
 
 
@@ -398,11 +414,14 @@ def average_seeds(
 def name_seeds(
     values: Mapping[int, float | None], groups: Iterable[Sequence[int]], instances: Iterable[InstanceResults]
 ) -> dict[int, str]:
-    """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``."""
-    seeds = {instance.number: instance.parameters.get("seed") for instance in instances}
+    """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``.
+
+    Models that no seed changes have none.
+    """
+    seeds = {instance.number: instance.parameters.get("seed") for instance in instances if has_randomness(instance.parameters)}
     named: dict[int, str] = {}
     for group in groups:
-        known = [number for number in group if values.get(number) is not None]
+        known = [number for number in group if values.get(number) is not None and number in seeds]
         if len(listed := sorted({str(seeds[number]) for number in known}, key=int)) > 1:
             named |= dict.fromkeys(known, f"mean of seeds {', '.join(listed)}")
     return named

@@ -28,7 +28,7 @@ COPIES = Finding.coded(
 )
 SEED_REPLICATES = Finding.coded(
     "xv305_variants_differ_in_seed",
-    "Variants {listed} differ only in their seed, so they are one method; those with as many folds share one rank.",
+    "Variants {listed} differ only in their seed, so they are one method; those with the same finished folds share one rank.",
     "Declare one variant with repeats = {n} instead.",
 )
 

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from xval.answers.item_words import item_word, items_word
-from xval.answers.names import name_instances
-from xval.answers.nested_selection import NestedInstance, choose_nested
-from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.names import name_instances, name_numbers
+from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, selected_method
+from xval.answers.ranking import Ranking, join_seeds, rank_instances
 from xval.answers.summary import direction, score_name, test_side
-from xval.results.instance import InstanceResults
+from xval.base.errors import join_words
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.item_scores import ItemScore
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.finding_codes import silenced
@@ -47,6 +48,14 @@ class Variants:
         """Return ``SVM (3)``, or ``variants 3-5, 7`` for many."""
         return name_instances(numbers, self.done)
 
+    def call_methods(self, numbers: Collection[int], most: int = 2) -> str:
+        """Return `call` of instances that are compared: each stands for those that differ from it only in their seed."""
+        selected = self.ranking.selected
+        joined = {instance.number: instance for instance in join_seeds(self.done, [selected or 0])[0]}
+        if len(numbers) > most or not any(isinstance(joined.get(number), JoinedSeeds) for number in numbers):
+            return name_instances(numbers, self.instances, most=most)
+        return join_words([call_method(joined[number], self.instances) for number in numbers])
+
     @cached_property
     def ranking(self) -> Ranking:
         """The ranking of the variants with a finished fold by validation."""
@@ -58,8 +67,20 @@ class Variants:
         return choose_nested(self.done, self.ranking)
 
     def by_nested(self, numbers: Collection[int]) -> str:
-        """Return a clause that names the one of some variants whose score is the nested one; empty: none has it."""
-        return f" ({self.nested.number} by its nested estimate)" if self.nested and self.nested.number in numbers else ""
+        """Return a clause that names those of some variants whose score is the nested one; empty: none has it."""
+        named = [number for number in self._of_method if number in numbers] if self.nested else []
+        return f" ({name_numbers(named)} by {'their' if len(named) > 1 else 'its'} nested estimate)" if named else ""
+
+    @cached_property
+    def method(self) -> InstanceResults | None:
+        """The selected instance with all seeds of its method; None: none is selected."""
+        return selected_method(self.done, self.ranking)
+
+    @property
+    def _of_method(self) -> list[int]:
+        """The numbers of the selected instance and of the other seeds of its method."""
+        method = self.method
+        return [part.number for part in method.parts] if isinstance(method, JoinedSeeds) else [method.number] if method else []
 
     @property
     def side(self) -> str:
@@ -88,11 +109,15 @@ class Variants:
 
     @cached_property
     def main_scores(self) -> Mapping[int, ItemScore]:
-        """The main test score of each variant that has one, by number; the nested score for the chosen variant."""
+        """The main test score of each variant that has one, by number.
+
+        The chosen method has the nested score, or that of all its seeds.
+        """
         scores = {instance.number: instance.item_score(self.side, self.main_metric) for instance in self.done}
-        nested = self.nested.item_score(self.side, self.main_metric) if self.nested else None
-        if self.nested and nested and nested["chance"] is not None:  # not known where predictions are gone
-            scores[self.nested.number] = nested
+        chosen = self.nested or self.method
+        score = chosen.item_score(self.side, self.main_metric) if chosen else None
+        if chosen and score and score["chance"] is not None:  # not known where predictions are gone
+            scores |= dict.fromkeys(self._of_method, score)
         return {number: score for number, score in scores.items() if score}
 
     @cached_property

@@ -238,6 +238,8 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
     xla = f"--xla_gpu_deterministic_ops={'true' if deterministic else 'false'}"
     values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": _with_those_of_the_user(xla)}
+    # nvidia-smi numbers GPUs by their bus, and CUDA by default by their speed.
+    values["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
 
 

@@ -35,7 +35,7 @@ from xval.report.score_columns import main_columns
 from xval.report.terminal import print_scores
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.instance import JointInstance
+from xval.results.instance import JoinedSeeds
 from xval.results.named import find_numbered, read_number
 
 _WIDTH_OF_FILES = 160
@@ -169,7 +169,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     task, comparisons = chosen[0].task, {}
     joined = chosen if options.instances else join_seeds(chosen, [baseline or 0])[0]
     rows = [
-        replace(instance, over_items=over_items_of_seeds(instance)) if isinstance(instance, JointInstance) else instance
+        replace(instance, over_items=over_items_of_seeds(instance)) if isinstance(instance, JoinedSeeds) else instance
         for instance in joined
     ]
     if baseline is not None and len(joined) > 1:
@@ -186,7 +186,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         compared = [name for name in main_and_own(rows) if name in metric_names(task.name) and name not in task.loss_metrics]
         rows = [with_bootstrap(instance, options.interval, compared) for instance in rows]
         nested = nested and with_bootstrap(nested, options.interval, compared)
-    table = make_table(rows, comparisons, nested, () if options.instances else chosen)
+    table = make_table(rows, comparisons, nested)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

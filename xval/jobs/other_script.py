@@ -7,7 +7,7 @@ one is at work.
 import os
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -58,18 +58,21 @@ def working_in(
     path, script = folder.script_note(process), declaration.script
     if declaration.description == OF_ANY_SCRIPT:
         script = OF_ANY_SCRIPT
-    ended = Event()
-    try:
+    with ExitStack() as at_end:
         with folder.refusing_unwritable(), folder.lock():
             if not takes_over:
                 refuse_other_script(folder, declaration, replaced=replaced)
+            at_end.callback(_remove, path)  # before it is written, as Ctrl-C may come in between
             write_json(path, {"script": script, "process": process, "since": time.time()})
+        ended = Event()
+        at_end.callback(ended.set)
         Thread(target=_keep_new, args=(path, ended), daemon=True).start()
         yield
-    finally:
-        ended.set()
-        with suppress(OSError):
-            path.unlink()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def _keep_new(path: Path, ended: Event) -> None:

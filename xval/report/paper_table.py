@@ -9,14 +9,13 @@ from xval.answers.item_words import item_decision_of, item_scaling_of, item_word
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clauses, texts_of
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import capital, counted, join_words
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.score_columns import MainColumn, main_columns
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.settings.randomness import has_randomness
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
@@ -44,7 +43,6 @@ def make_table(
     instances: Sequence[InstanceResults],
     comparisons: Mapping[str, Comparison],
     nested: NestedInstance | None = None,
-    variants: Sequence[InstanceResults] = (),
 ) -> PaperTable:
     """Return the table of some instances, in their order.
 
@@ -52,12 +50,10 @@ def make_table(
         instances: The instances, at least one; those that differ only in their seed may be one, as of `join_seeds`.
         comparisons: A comparison for each metric that can be compared, all with the same baseline; empty: there is none.
         nested: The nested choice among all instances; None: nothing was chosen.
-        variants: The instances before seeds were joined; empty: none were.
     """
     columns = main_columns(instances, main_and_own(instances))
-    seeds = _joined_seeds(instances, variants)
-    names = _names_of_rows(instances, seeds)
-    selected = _find_selected(instances, variants, nested)
+    names = _names_of_rows(instances)
+    selected = _find_selected(instances, nested)
     biases = [selection_bias(selected, nested, column.side, column.name) if nested and selected else None for column in columns]
     shown = [instance for instance in instances if instance is not selected]
     if nested and selected:
@@ -77,7 +73,7 @@ def make_table(
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
     notes = [*_notes_on_scores(table, columns), *_notes_on_intervals(table, shown, shown_names)]
-    notes += [*_notes_on_marks(columns, names, instances, comparisons), *_notes_on_seeds(seeds, names)]
+    notes += [*_notes_on_marks(columns, names, instances, comparisons), *_notes_on_seeds(instances, names)]
     if nested and selected:
         notes += _notes_on_choice(instances, columns, biases)
     notes += filter(None, (item_decision_of(instances), item_scaling_of(instances, names)))
@@ -241,59 +237,40 @@ def _notes_on_marks(
             yield f"{capital(join_words(without))} {has} no marks, because these models cannot be compared by {it}."
 
 
-def _joined_seeds(
-    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults]
-) -> dict[int, tuple[list[int], list[int]]]:
-    """Return the seeds of each instance that stands for variants which differ only in their seed, and the seeds it lacks."""
-    seed_of = {variant.number: variant.settings.seed for variant in variants}
-    seeds = {}
-    for group in seed_replicates(parameters_of(variants)):
-        instance = next(instance for instance in instances if instance.number in group)
-        own = {part.settings.seed for part in _parts_of(instance)}
-        seeds[instance.number] = sorted(own), sorted({seed_of[number] for number in group} - own)
-    return seeds
-
-
-def _parts_of(instance: InstanceResults) -> Sequence[InstanceResults]:
-    return (isinstance(instance, JointInstance) and instance.parts) or [instance]
-
-
-def _names_of_rows(instances: Sequence[InstanceResults], seeds: Mapping[int, tuple[list[int], list[int]]]) -> dict[int, str]:
+def _names_of_rows(instances: Sequence[InstanceResults]) -> dict[int, str]:
     """Return the name of each row by the number of its instance; a row of several seeds has nothing that differs in them."""
     parameters = {}
+    joined = {instance.number: instance for instance in instances if isinstance(instance, JoinedSeeds)}
     for instance in instances:
-        parts = [part.parameters for part in _parts_of(instance)]
+        parts = [part.parameters for part in joined[instance.number].parts] if instance.number in joined else []
         parameters[instance.number] = {
-            name: value
-            for name, value in instance.parameters.items()
-            if all(part.get(name) == value for part in parts) and not (name == "seed" and instance.number in seeds)
+            name: value for name, value in instance.parameters.items() if all(part.get(name) == value for part in parts)
         }
     names = find_names(parameters)
-    for number, (own, _) in seeds.items():
-        names[number] += f", {'mean of seeds' if len(own) > 1 else 'seed'} {', '.join(map(str, own))}"
-    return names
+    return names | {number: f"{names[number]}, {instance.seeds}" for number, instance in joined.items()}
 
 
-def _find_selected(
-    instances: Sequence[InstanceResults], variants: Sequence[InstanceResults], nested: NestedInstance | None
-) -> InstanceResults | None:
+def _find_selected(instances: Sequence[InstanceResults], nested: NestedInstance | None) -> InstanceResults | None:
     """Return the instance that validation selects, or the one that has its seed; None: it is not among the instances."""
     if nested is None:
         return None
-    groups = seed_replicates(parameters_of(variants))
-    numbers = next((group for group in groups if nested.number in group), (nested.number,))
-    found = (instance for instance in instances if instance.number in numbers)
-    return next((instance for instance in found if len(instance.folds) == len(nested.folds)), None)
+    for instance in instances:
+        is_it = instance.number == nested.number or (isinstance(instance, JoinedSeeds) and instance.number in nested.method)
+        if is_it and instance.folds.keys() == nested.folds.keys():
+            return instance
+    return None
 
 
-def _notes_on_seeds(seeds: Mapping[int, tuple[list[int], list[int]]], names: Mapping[int, str]) -> Iterator[str]:
+def _notes_on_seeds(instances: Sequence[InstanceResults], names: Mapping[int, str]) -> Iterator[str]:
     """Yield notes on rows of several seeds."""
-    if seeds:
+    joined = [instance for instance in instances if isinstance(instance, JoinedSeeds)]
+    if joined:
         yield "Variants that differ only in their seed are one row, with the mean of their seeds."
-    for number, (_, lacking) in seeds.items():
-        if lacking:
-            listed = f"seed{'s' * (len(lacking) > 1)} {', '.join(map(str, lacking))}"
-            yield f"'{names[number]}' is without {listed}, which {'have' if len(lacking) > 1 else 'has'} other finished folds."
+    for instance in joined:
+        if instance.left_out:
+            listed = f"seed{'s' * (len(instance.left_out) > 1)} {', '.join(map(str, instance.left_out))}"
+            has = "have" if len(instance.left_out) > 1 else "has"
+            yield f"'{names[instance.number]}' is without {listed}, which {has} other finished folds."
 
 
 def _notes_on_choice(

@@ -354,21 +354,9 @@ class JointInstance(InstanceResults):
 
     Attributes:
         originals: The original job of each of its jobs; several of its repeats may have the same one.
-        parts: The instances whose jobs are its repeats, one after the other; empty: each job was chosen on its own.
     """
 
     originals: Mapping[JobKey, JobKey] = field(default_factory=dict)
-    parts: Sequence[InstanceResults] = ()
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """Every setting and option by name, but for the seed where there are several."""
-        return {name: value for name, value in self.written.parameters.items() if name != "seed" or not self.parts}
-
-    @property
-    def seeds(self) -> str:
-        """The seeds of its parts in words: ``seeds 1, 2``."""
-        return f"seeds {', '.join(str(part.settings.seed) for part in self.parts)}"
 
     @property
     def estimates_file(self) -> Path:
@@ -378,6 +366,30 @@ class JointInstance(InstanceResults):
     def trained_job(self, key: JobKey) -> JobKey:
         """Return the original job of one of its jobs."""
         return self.originals[key]
+
+
+@dataclass(frozen=True)
+class JoinedSeeds(JointInstance):
+    """Instances that differ only in their seed, as one.
+
+    Attributes:
+        parts: The instances, whose jobs are its repeats, one after the other. Where no seed changes the model, it is one.
+        left_out: The seeds of the instances that are no parts, because they have other finished folds.
+    """
+
+    parts: Sequence[InstanceResults] = ()
+    left_out: Sequence[int] = ()
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Every setting and option by name, but for the seed."""
+        return {name: value for name, value in self.written.parameters.items() if name != "seed"}
+
+    @property
+    def seeds(self) -> str:
+        """The seeds in words: ``mean of seeds 1, 2``, or ``seed 1`` where there is one part."""
+        listed = ", ".join(str(part.settings.seed) for part in self.parts)
+        return f"mean of seeds {listed}" if len(self.parts) > 1 else f"seed {listed}"
 
 
 def mean_of(values: Sequence[float]) -> float:

@@ -143,7 +143,8 @@ def test_the_environment_binds_device_backend_and_threads(monkeypatch):
 def test_gpus_are_numbered_within_those_that_a_scheduler_gave(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
 
-    assert environment(Slot("1", 1), "jax")["CUDA_VISIBLE_DEVICES"] == "7"
+    on_second = environment(Slot("1", 1), "jax")
+    assert (on_second["CUDA_VISIBLE_DEVICES"], on_second["CUDA_DEVICE_ORDER"]) == ("7", "PCI_BUS_ID")
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -45,13 +45,15 @@ def test_a_gpu_is_read_by_the_name_that_the_driver_has_for_it(tool, monkeypatch)
 
 def test_readings_of_a_run_are_there_for_its_processes_and_for_records():
     with watched_gpus(["cpu", "0", "0"]):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while (begin := readings("0")) is None or begin.n < 2:
             assert time.monotonic() < until
+            time.sleep(0.01)
         assert begin.last == GpuReading(90.0, 10240.0, 81559.0)
         assert describe_now("0") == {"utilisation": 90.0, "used_mb": 10240}
         while readings("0").n == begin.n:
             assert time.monotonic() < until
+            time.sleep(0.01)
         note_data_share(0.25)
         assert describe_since("0", begin) == {"utilisation": 90.0, "used_mb": 10240, "data_share": 0.25}
         assert readings("cpu") is None
@@ -64,9 +66,10 @@ def test_a_reading_that_fails_does_not_count(tool):
     fails_in_turn = f'[ -e {fails} ] && rm {fails} && exit 9\ntouch {fails}\necho "90, 10240, 81559"\n'
     (tool / "nvidia-smi").write_text(f"#!/bin/sh\n{fails_in_turn}")
     with watched_gpus(["0"]):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while (found := readings("0")) is None or found.n < 3:
             assert time.monotonic() < until
+            time.sleep(0.01)
         assert describe_since("0", None)["utilisation"] == 90.0
 
 

@@ -49,6 +49,13 @@ def test_another_script_is_refused_with_the_number_that_is_free(folder):
     refuse_other_script(folder, declared("experiments/b.py"), replaced=(1, 2, 3))
 
 
+def test_a_script_that_is_refused_in_a_process_leaves_the_note_of_the_one_that_runs_there(folder):
+    with working_in(folder, declared("experiments/a.py")):
+        with pytest.raises(ResultsError, match="another script"), working_in(folder, declared("experiments/b.py")):
+            pass
+        assert [run.script for run in folder.at_work()] == ["experiments/a.py"]
+
+
 def test_the_same_script_goes_on_from_any_folder_and_where_it_was_moved(folder, tmp_path):
     refuse_other_script(folder, declared("experiments/a.py"))
     refuse_other_script(folder, declared(str(tmp_path / "experiments" / "a.py")))

@@ -1,8 +1,7 @@
 """The rule that no model, nor a model it was made from, has seen its test items or was trained on its validation items.
 
 model.json lists the items that a model and its earlier models have seen. The record says what is known about an initial model,
-about the model that made the features, and about weights that the build() of a network loads. of what made the features, and of
-weights that the build() of a network has from elsewhere.
+about the model that made the features, and about weights that the build() of a network loads.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """The rule that each saved model normalises features and targets only by the statistics of its training items.
 
 The statistics are computed again from the sums or targets that the feature store has for each item, and compared with those of
-the saved model. feature store has for each item.
+the saved model.
 """
 
 from collections.abc import Callable, Collection

@@ -36,7 +36,7 @@ from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.named import each_of, find_each, find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
@@ -222,6 +222,12 @@ def _describe_choice(comparison: Comparison, chosen: Chosen) -> str:
     if len(names) < 2 or choice is None:
         return ""
     variant = call_compared([variant_of[comparison.baseline]], "variant")
+    compared = [name for name in names if not isinstance(chosen[name], NestedInstance)]
+    if not choice.is_varied and len(choice.method) > 1 and not any(isinstance(chosen[name], JoinedSeeds) for name in compared):
+        return (
+            f"Every fold chooses the method of {variant}, so {CHOICE} is the mean of its seeds, and this is no comparison of "
+            "two variants."
+        )
     if not choice.is_varied:
         return f"Every fold chooses {variant}, so {CHOICE} is {variant}, and this is no comparison of two variants."
     return (
@@ -355,11 +361,17 @@ def _join_seeds(chosen: Chosen, names: Sequence[int | str], baseline: int | str 
     joined, notes = dict[str, InstanceResults](), list[str]()
     paths = list(dict.fromkeys(instance.experiment.path for instance in chosen.values()))
     for path in paths:
-        own = {instance.number: name for name, instance in chosen.items() if instance.experiment.path == path}
+        own = {
+            instance.number: name
+            for name, instance in chosen.items()
+            if instance.experiment.path == path and not isinstance(instance, NestedInstance)
+        }
         keep = [first.number] if baseline is not None and first.experiment.path == path else []
         instances, sentences = join_seeds([chosen[name] for name in own.values()], keep, f" of {path}" * (len(paths) > 1))
         joined |= {own[instance.number]: instance for instance in instances}
         notes += sentences.values()
+    joined |= {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
+    joined = {name: joined[name] for name in chosen if name in joined}
     return (joined, notes) if len(joined) > 1 else (chosen, [])
 
 
@@ -392,7 +404,7 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
 
 def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its scores over items, computed where they are missing and can be computed."""
-    if isinstance(instance, JointInstance) and instance.parts:
+    if isinstance(instance, JoinedSeeds):
         return replace(instance, parts=tuple(map(_over_items, instance.parts)))
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
@@ -422,11 +434,9 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
 
 def _names(chosen: Chosen) -> dict[str, str]:
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
-    joined = {
-        name: instance.seeds for name, instance in chosen.items() if isinstance(instance, JointInstance) and instance.parts
-    }
+    seeds_of = {name: instance.seeds for name, instance in chosen.items() if isinstance(instance, JoinedSeeds)}
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
-    names |= {name: ", ".join(filter(None, [names[name], f"mean of {seeds}"])) for name, seeds in joined.items()}
+    names |= {name: ", ".join(filter(None, [names[name], seeds])) for name, seeds in seeds_of.items()}
     return names | {name: instance.name for name, instance in nested.items()}
 
 

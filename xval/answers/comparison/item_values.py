@@ -18,7 +18,7 @@ from xval.answers.training_runs import item_means, read_repeats, run_of, whole_r
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.measures.statistics.components import variance_components
-from xval.results.instance import InstanceResults, JointInstance
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.item_scores import LeftOut
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import Run, TestedExamples
@@ -119,7 +119,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     Raises:
         ResultsError: A predictions.parquet is damaged.
     """
-    if isinstance(instance, JointInstance) and instance.parts:
+    if isinstance(instance, JoinedSeeds):
         return _join_runs([measure_items(part, metric, folds) for part in instance.parts])
     is_whole = set(instance.folds) <= set(folds)
     part = instance
@@ -152,10 +152,12 @@ def _join_runs(parts: Sequence[ItemValues | None]) -> ItemValues | None:
     known = [values for values in parts if values]
     if len(known) < len(parts) or len({(values.of, values.items) for values in known}) > 1:
         return None
+    if any(values.runs == (_AVERAGED,) for values in known):
+        known = [values.averaged() for values in known]
     runs, n_seeds = list[Run](), 0
     for values in known:
         runs += [(folds, n_seeds + seed) for folds, seed in values.runs]
-        n_seeds = max(seed for _, seed in runs)
+        n_seeds += max(1, *(seed for _, seed in values.runs))
     return known[0]._replace(
         runs=tuple(runs),
         scores=np.concatenate([values.scores for values in known]),

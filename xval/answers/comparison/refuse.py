@@ -10,7 +10,7 @@ from xval.answers.repeats import seed_replicates
 from xval.answers.summary import direction
 from xval.base.errors import ResultsError, SettingsError, counted, suggestion
 from xval.base.operating_system import quote
-from xval.results.instance import InstanceResults
+from xval.results.instance import InstanceResults, JoinedSeeds
 from xval.results.open import open_results
 from xval.settings.schema import TESTED_KEYS, names_of_loss
 
@@ -67,7 +67,7 @@ def _refuse_seeds(chosen: Chosen) -> None:
     """Raise a `ResultsError` if instances differ only in the seed; a choice by validation is exempt."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
-    seeds_of = [(instance.parameters.get("seed"), int(str(instance.parameters.get("repeats", 1)))) for instance in instances]
+    seeds_of = [_seeds_of(instance) for instance in instances]
     groups = seed_replicates(
         {place: {**instance.parameters, "seed": seeds_of[place], "repeats": 1} for place, instance in enumerate(instances)}
     )
@@ -78,14 +78,21 @@ def _refuse_seeds(chosen: Chosen) -> None:
     command = f"xval compare {quote(str(instances[0].experiment.path))} {' '.join(map(quote, left))}"
     other = f"Compare one of them with other variants: {command}. " if len(left) > 1 else ""
     seeds = list(dict.fromkeys(seeds_of[place] for place in groups[0]))
-    has_repeats = any(repeats > 1 for _, repeats in seeds)
+    has_repeats = any(repeats > 1 + seed.count(" and ") for seed, repeats in seeds)
     listed = "; ".join(f"seed {seed}, repeats {repeats}" for seed, repeats in seeds)
-    listed = listed if has_repeats else ", ".join(str(seed) for seed, _ in seeds)
+    listed = listed if has_repeats else ", ".join(seed for seed, _ in seeds)
     raise ResultsError(
         f"instances {', '.join(names[place] for place in groups[0])} are one variant with different seeds "
         f"({listed}), so a difference between them is chance. {other}To show how much the seed matters, declare one variant "
         f"with repeats = {sum(repeats for _, repeats in seeds)}."
     )
+
+
+def _seeds_of(instance: InstanceResults) -> tuple[str, int]:
+    """Return the seeds of an instance and the number of its repeats."""
+    parts = instance.parts if isinstance(instance, JoinedSeeds) else [instance]
+    seeds = " and ".join(str(part.parameters.get("seed")) for part in parts)
+    return seeds, sum(int(str(part.parameters.get("repeats", 1))) for part in parts)
 
 
 def _refuse_other_clips(chosen: Chosen) -> None:

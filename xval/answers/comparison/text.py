@@ -8,7 +8,7 @@ from xval.answers.comparison.sources import SOURCES
 from xval.answers.names import call_compared
 from xval.answers.next_step import settings_to_retrain
 from xval.answers.score_text import ROUNDING, decimals, in_column, p_text
-from xval.base.errors import capital, counted, plural_of
+from xval.base.errors import capital, counted, join_words, plural_of
 from xval.base.item_word import new_items
 from xval.measures.statistics.planning import LEVEL, WANTED_POWER
 
@@ -166,7 +166,7 @@ def describe_methods(comparison: Comparison) -> str:
     tested_on = f"the {items} that both have tested, in different folds{repeat_words}"
     if all(pair.has_same_folds for pair in pairs):
         tested_on = f"the same {fold_words} of {items}{repeat_words}"
-    seeds = f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
+    seeds = f"averaged over {join_words([*map(str, n_repeats)], 'or')} seeds within a fold"
     if n_repeats == [1]:
         draws = any("repeats" in pair.ways_to_retrain for pair in pairs)
         seeds = "one seed per fold" if draws else "fitted once per fold, because no seed changes these models"

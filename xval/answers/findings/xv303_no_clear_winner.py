@@ -39,7 +39,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
     shown = f"{metric} {difference}{', no test' if math.isnan(pair.interval[0]) else f' [{low}, {high}]'}"
     if pair.is_none:
         shown = f"the same {metric} for every {variants.item}"
-    who = f"the choice among {nested.n_competing} variants" if nested else variants.call([selected.number])
-    others = variants.call(sorted(ties))
+    who = f"the choice among {nested.n_competing} variants" if nested else variants.call_methods([selected.number])
+    others = variants.call_methods(sorted(ties))
     numbers = (selected.number, *ties)
     yield FINDING.fill(numbers, who=who, others=others, shown=shown, to=pair.instance, step=comparison.next_step)

@@ -196,7 +196,7 @@ def _fit(
         has_classes=settings.task.has_classes,
         validation=validation,
         search_on_validation=source.search_on_validation,
-        inner_seed=job_seed(settings.seed, job.fold.number) if fits_validation(job.options) else None,
+        inner_seed=job_seed(settings.fold_seed, job.fold.number) if fits_validation(job.options) else None,
         scaling=scaling,
         class_weight=for_estimator(settings.class_weights, data.class_names),
         scored=~training.table["augmented"].to_numpy(bool),
