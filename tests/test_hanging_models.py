@@ -58,7 +58,7 @@ def test_a_signal_ends_a_program_whose_model_does_not_return(tmp_path, write_end
         until = time.monotonic() + 100
         while not (tmp_path / "begun").exists() and running.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
-        while len(psutil.Process(running.pid).children(recursive=True)) < n_processes - 1:
+        while len(children := psutil.Process(running.pid).children(recursive=True)) < n_processes - 1:
             assert time.monotonic() < until
             time.sleep(0.05)
         running.send_signal(number)
