@@ -17,10 +17,9 @@ from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, why_not_nested
+from xval.answers.nested_selection import NestedInstance, call_method, why_not_nested
 from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
-from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import Estimate, estimate, in_column, p_text, rounded
 from xval.answers.summary import metric_words, score_name
@@ -60,40 +59,35 @@ def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults])
         comparison: A comparison of instances of an experiment.
         done: All instances of the experiment with finished folds.
     """
-    ranking = rank_instances(done)
-    selected = next((instance for instance in done if instance.number == ranking.selected), None)
-    if selected is None or comparison.leaks or comparison.corrections or comparison.baseline != str(selected.number):
+    fields = _Fields(done, "")
+    ranking, selected = fields.ranking, fields.selected
+    is_of_selected = ranking.selected is not None and comparison.baseline == str(ranking.selected)
+    if comparison.leaks or comparison.corrections or not is_of_selected or comparison.metric != fields.main_metric:
         return ""
-    is_main = comparison.metric == selected.task.main_metrics[0]
     said = []
-    if is_main and ranking.metric not in (comparison.metric, "loss"):
+    if ranking.metric not in (comparison.metric, "loss"):
         by = f"Instance {selected.number} was selected by {metric_words(ranking.metric, done)}"
         said.append(f"{by}: --metric {ranking.metric} compares by it.")
-    if is_main:
-        said.append(_describe_other_p(comparison, done, ranking, selected))
+    said.append(_describe_other_p(comparison, fields))
     return " ".join(filter(None, said))
 
 
-def _describe_other_p(
-    comparison: "Comparison", done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults
-) -> str:
-    """Return why the line Evidence has different p values; empty: it has the same ones."""
-    nested = choose_nested(done, ranking)
-    nested = None if nested and judge_instance(nested).state == "leaked" else nested
-    evidence = compare_chosen(done, ranking, selected, nested)
-    if evidence is None:
+def _describe_other_p(comparison: "Comparison", fields: "_Fields") -> str:
+    """Return why the line Evidence has different p values; empty: it has the same ones, or none."""
+    evidence, nested = fields.comparison, fields.nested
+    line = CASES[_choose_case(fields)].evidence.format_map(fields)
+    if evidence is None or not any(word in line for word in ("significant", "equal")):  # it may be of chance
         return ""
     shown = {pair.instance: p_text(pair.p_holm) for pair in comparison.pairs}
     others = {pair.instance: p for pair in evidence.pairs if (p := p_text(pair.p_holm)) != shown.get(pair.instance, p)}
-    line = find_headline(done).evidence
-    if not others or not any(word in line for word in ("significant", "equal")):  # it may be of chance
+    if not others:
         return ""
     listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
     begin = f"The line Evidence rests on other p values ({listed}), because it"
     if nested and nested.is_varied:
         return (
             f"{begin} tests the choice among {nested.n_competing} variants (nested). Report those if validation chose the "
-            f"variant: this table tests instance {selected.number} as if it had been fixed before, which is optimistic."
+            f"variant: this table tests instance {fields.selected.number} as if it had been fixed before, which is optimistic."
         )
     return f"{begin} is adjusted for {evidence.n_comparisons} comparisons."
 
