@@ -302,6 +302,10 @@ def test_the_chosen_method_has_the_score_of_all_its_seeds(empty):
     assert "which is no better." in details  # every fold chooses the forest
     text = compare(empty, "--baseline", "3")
     assert re.search(rf" 1 forest, mean of seeds 1, 2 {mean:.3f} ", text)
+    assert "forest (1; mean of seeds 1, 2) is selected: best mean validation" in details
+    assert "Baseline: instance 1 (mean of seeds 1, 2; selected by the best mean" in compare(empty, "selected", "3")
+    assert re.search(rf" 1 forest, mean of seeds 1, 2 {mean:.3f} ", compare(empty, "selected", "--baseline", "3"))
+    assert json.loads(empty.xval("list", "--format", "json").stdout)[0]["value"] == pytest.approx(mean, abs=0.0005)
     assert f"Model 1 (forest, mean of seeds 1, 2) reached {mean:.3f}" in text
 
 
@@ -312,7 +316,8 @@ def test_one_method_that_all_folds_choose_is_no_varied_choice_whatever_the_seeds
     constant = {"architecture": "constant"}
     printed = empty.train(*[forest | {"seed": seed} for seed in (1, 2)], constant, num_folds=3).stdout
     assert "Evidence: forest (1; mean of seeds 1, 2) is significantly better than constant (3)" in printed
-    text = compare(empty, "nested", "selected")
+    assert "Every fold chooses variant 1, so choosing by validation is variant 1" in compare(empty, "nested", "selected")
+    text = compare(empty, "nested", "1")
     assert (
         "Every fold chooses the method of variant 1, so choosing by validation is the mean of its seeds, and this is no "
         "comparison of two variants." in text

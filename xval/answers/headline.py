@@ -17,9 +17,10 @@ from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, call_method, why_not_nested
+from xval.answers.nested_selection import NestedInstance, why_not_nested
 from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
+from xval.answers.ranking import call_method
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import Estimate, estimate, in_column, p_text, rounded
 from xval.answers.summary import metric_words, score_name

@@ -11,17 +11,17 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.estimates import load_requested, over_items_of, over_items_of_seeds
+from xval.answers.estimates import load_requested, over_items_of
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
-from xval.answers.names import name_instances, name_numbers
-from xval.answers.ranking import Ranking, join_seeds, rank_instances
+from xval.answers.names import name_numbers
+from xval.answers.ranking import Ranking, call_method, rank_instances, selected_method
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, score_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
-from xval.results.instance import InstanceResults, JoinedSeeds, JointInstance
+from xval.results.instance import InstanceResults, JointInstance
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
@@ -184,13 +184,6 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
             over_items_of(nested, list(map(str, errors.values())), further)
 
 
-def selected_method(done: Sequence[InstanceResults], ranking: Ranking) -> InstanceResults | None:
-    """Return the selected instance, with the jobs of all seeds of its method as its repeats; None: none is selected."""
-    joined, _ = join_seeds(done, [ranking.selected or 0])
-    selected = next((instance for instance in joined if instance.number == ranking.selected), None)
-    return replace(selected, over_items=over_items_of_seeds(selected)) if isinstance(selected, JoinedSeeds) else selected
-
-
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
     """Return by how much the test score of the selected instance is better than the nested score; below 0: it is worse.
 
@@ -204,15 +197,6 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     if ours is None or theirs is None:
         return None
     return ours - theirs if direction([selected], metric) else theirs - ours
-
-
-def call_method(method: InstanceResults, done: Sequence[InstanceResults]) -> str:
-    """Return the name of a `selected_method`: ``mlp (1)``, or ``mlp (1; mean of seeds 1, 2)``."""
-    if not isinstance(method, JoinedSeeds):
-        return name_instances([method.number], done)
-    others = [instance for instance in done if instance.number not in {part.number for part in method.parts}]
-    called = name_instances([method.number], [*others, method])
-    return f"{called.removesuffix(')')}; {method.seeds})" if called.endswith(")") else f"{called} ({method.seeds})"
 
 
 def bias_text(bias: float) -> str:

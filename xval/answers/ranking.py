@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from types import MappingProxyType
 from typing import NamedTuple
 
+from xval.answers.estimates import over_items_of_seeds
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
@@ -139,10 +141,10 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected instance: the reason for the choice, and its test scores."""
     ranking = rank_instances(instances)
     score = score_name(ranking.side, ranking.metric, instances)
-    if ranking.selected is None:
+    selected = selected_method(instances, ranking)
+    if selected is None:
         is_done = any(len(instance.folds) for instance in instances)
         return f"No variant is selected, because none has a {score}." if is_done else "No fold is finished yet."
-    selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
     for metric in selected.task.main_metrics:
@@ -153,7 +155,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     alone = len(instances) == 1
     reason = f"has a mean {score} of {mean}" if alone else f"is selected: best mean {score} ({mean}{ranking.because})"
     origin = clause(judge_instance(selected))
-    called = name_instances([selected.number], instances)
+    called = call_method(selected, instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
 
 
@@ -393,6 +395,22 @@ def _join(seeds: Sequence[InstanceResults], first: InstanceResults, left_out: Se
         parts=tuple(seeds),
         left_out=tuple(left_out),
     )
+
+
+def selected_method(done: Sequence[InstanceResults], ranking: Ranking) -> InstanceResults | None:
+    """Return the selected instance, with the jobs of all seeds of its method as its repeats; None: none is selected."""
+    joined, _ = join_seeds(done, [ranking.selected or 0])
+    selected = next((instance for instance in joined if instance.number == ranking.selected), None)
+    return replace(selected, over_items=over_items_of_seeds(selected)) if isinstance(selected, JoinedSeeds) else selected
+
+
+def call_method(method: InstanceResults, done: Sequence[InstanceResults]) -> str:
+    """Return the name of a `selected_method`: ``mlp (1)``, or ``mlp (1; mean of seeds 1, 2)``."""
+    if not isinstance(method, JoinedSeeds):
+        return name_instances([method.number], done)
+    others = [instance for instance in done if instance.number not in {part.number for part in method.parts}]
+    called = name_instances([method.number], [*others, method])
+    return f"{called.removesuffix(')')}; {method.seeds})" if called.endswith(")") else f"{called} ({method.seeds})"
 
 
 def average_seeds(

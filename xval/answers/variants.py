@@ -5,8 +5,8 @@ from functools import cached_property
 
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances, name_numbers
-from xval.answers.nested_selection import NestedInstance, call_method, choose_nested, selected_method
-from xval.answers.ranking import Ranking, join_seeds, rank_instances
+from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.ranking import Ranking, call_method, join_seeds, rank_instances, selected_method
 from xval.answers.summary import direction, score_name, test_side
 from xval.base.errors import join_words
 from xval.results.instance import InstanceResults, JoinedSeeds

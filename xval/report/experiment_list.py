@@ -82,8 +82,9 @@ def explain_values(experiments: Iterable[Listed]) -> str:
     if not any(listed.n_instances > 1 and listed.summary and listed.summary.main for listed in experiments):
         return ""
     return (
-        "The score is that of the selected instance. If several instances compete, it is optimistically biased; the page of "
-        "the experiment begins with the nested estimate, which should be reported."
+        "The score is that of the selected instance; of instances that differ only in their seed it is their mean. If several "
+        "instances compete, it is optimistically biased; the page of the experiment begins with the nested estimate, which "
+        "should be reported."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from xval.answers.headline import find_headline, hash_texts
 from xval.answers.names import names_of
-from xval.answers.ranking import rank_instances
+from xval.answers.ranking import rank_instances, selected_method
 from xval.answers.score_text import estimate
 from xval.base.json_files import hash_text
 from xval.base.numbers import finite_or_none
@@ -28,8 +28,8 @@ def summarise(
         ended: When the last job ended.
     """
     status = read_status(results.folder, results)
-    number = rank_instances(instances).selected
-    selected = next((instance for instance in instances if instance.number == number), None)
+    ranking = rank_instances(instances)
+    number, selected = ranking.selected, selected_method(instances, ranking)
     first = instances[0]
     return Summary(
         version=SUMMARY_VERSION,

@@ -104,7 +104,9 @@ def test_the_table_and_the_csv_file_say_the_same(command, root, tmp_path):
     assert (written[0]["experiment"], written[0]["value"]) == ("other/experiment_1", "0.625")
     assert re.search(r"other/experiment_1 +a test +other +\S+ \S+ +2 +per bin \(1\) +accuracy +0.625 +0.500 +done", ended.out)
     assert "3 experiments." in ended.out
-    assert "The score is that of the selected instance." in ended.out
+    assert (
+        "The score is that of the selected instance; of instances that differ only in their seed it is their mean." in ended.out
+    )
     assert "rebuild" not in ended.out
 
 

@@ -22,7 +22,7 @@ from xval.answers.names import CHOICE, call_compared, find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, call_variants, describe_next_step, no_better_than_constant
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import Ranking, join_seeds, rank_instances
+from xval.answers.ranking import Ranking, join_seeds, rank_instances, selected_method
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
 from xval.answers.summary import has_windows, metric_words, score_name
@@ -181,6 +181,7 @@ def _compare(
     comparisons = []
     for baseline in baselines:
         name, reason = (baseline, "as chosen") if baseline else _select(ranked or chosen, is_subset=is_subset)
+        reason = f"{instance.seeds}; {reason}" if isinstance(instance := chosen[name], JoinedSeeds) else reason
         comparison = compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
@@ -394,9 +395,10 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
     if set(names) - read.keys():
         done = read_finished(experiment)
         ranking = rank_instances(done)
-        if ranking.selected is None:
+        selected = selected_method(done, ranking)
+        if selected is None:
             raise ResultsError(f"{experiment.path}: no instance has a validation score to select it by.")
-        read["selected"] = next(instance for instance in done if instance.number == ranking.selected)
+        read["selected"] = selected
         if "nested" in names:
             read["nested"] = _nested(experiment, done, ranking)
     return read

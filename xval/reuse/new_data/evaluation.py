@@ -22,6 +22,7 @@ from xval.measures.events.annotated import AnnotatedRecordings, label_frames
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import ScoreOptions
 from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
+from xval.measures.metrics import metric_names
 from xval.models.saved.provenance import SeenClips, find_seen
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
 from xval.reuse.new_data.scores import NewDataScores, measure, tabulate_clips
@@ -283,6 +284,11 @@ def _warnings(
             f"{n_lacking} classes of the model {verb_of(len(labels.lacking), 'do')} not occur in the data: "
             f"{shorten(labels.lacking, 10)}."
         )
+        if "balanced_accuracy" in metric_names(model.description.task.name):
+            lines.append(
+                "Macro F1, precision and recall count a class as 0 that is predicted but does not occur; balanced accuracy "
+                "leaves it out."
+            )
     if n_unreadable:
         lines.append(
             f"{counted(n_unreadable, 'clip')} cannot be used and {verb_of(n_unreadable)} skipped; left_out.csv has the reasons."

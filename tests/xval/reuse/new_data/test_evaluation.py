@@ -91,6 +91,7 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
     assert "12 clips have labels that are not classes of the model" in found.warnings[0]
     assert "'B' (6); did you mean 'b'? --rename B=b; 'x' (6)." in found.warnings[0]
     assert "2 of 3 classes of the model do not occur in the data: b, c." in found.warnings[1]
+    assert "balanced accuracy leaves it out" in found.warnings[2]
     assert found.left_out["reason"].value_counts().to_dict() == {
         "not a class of the model: B": 6,
         "not a class of the model: x": 6,
