@@ -20,6 +20,7 @@ from xval.answers.operating_points import Value
 from xval.answers.training_runs import group_runs
 from xval.measures.statistics.components import variance_components
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, score_interval
+from xval.measures.tasks import regression
 from xval.results.tested_examples import TestedExamples
 
 _WIDTH = 1.96  # deviations of a normal distribution on each side of 95 %
@@ -39,10 +40,12 @@ class Agreement(NamedTuple):
     """Differences of one target, predicted minus true, over all trainings.
 
     Attributes:
-        name: Name of the target.
+        name: Name of the target; ``target 1`` without a name; empty: the only one, without a name.
         bias: Mean difference over clips.
         low: Lower limit of agreement.
         high: Upper limit of agreement.
+        rmse: Root of the mean squared error over clips, averaged over trainings, in the unit of the target.
+        ccc: Concordance correlation coefficient over clips, averaged over trainings.
         by_item: The items, the one with the largest bias first.
         means: float64 (n_clips,), the mean of true and predicted number; the clips of all trainings, one training after the
             other.
@@ -53,18 +56,20 @@ class Agreement(NamedTuple):
     bias: Value
     low: Value
     high: Value
+    rmse: float
+    ccc: float
     by_item: tuple[ItemBias, ...]
     means: NDArray[np.float64]
     differences: NDArray[np.float64]
 
 
 def agreements(tested: InstancePredictions, names: Sequence[str]) -> list[Agreement]:
-    """Return the agreement of each target; empty if the task predicts no numbers for clips."""
+    """Return the agreement of each target, whose names are given; empty if the task predicts no numbers for clips."""
     if not tested.task.draws_numbers:
         return []
-    n_targets = tested.repeats[0].targets.shape[1]
-    named = names if len(names) == n_targets else list(map(str, range(n_targets)))
-    return [_agreement(tested.repeats, number, name) for number, name in enumerate(named)]
+    if list(names) == [str(number) for number in range(len(names))]:
+        names = [f"target {number}" for number in names] if len(names) > 1 else [""]
+    return [_agreement(tested.repeats, number, name) for number, name in enumerate(names)]
 
 
 def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agreement:
@@ -106,7 +111,9 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
     means = np.concatenate([(own + other) / 2 for own, other in zip(predicted, true, strict=True)])
     by_size = sorted(biases, key=lambda item_bias: -abs(item_bias.bias))
     bias, low, high = values
-    return Agreement(name, bias, low, high, tuple(by_size), means, np.concatenate(differences))
+    columns = [(examples.targets[:, [number]], examples.predictions[:, [number]]) for examples in repeats]
+    rmse, ccc = (float(np.mean([metric(*column) for column in columns])) for metric in (regression.rmse, regression.ccc))
+    return Agreement(name, bias, low, high, rmse, ccc, tuple(by_size), means, np.concatenate(differences))
 
 
 def _limits(item_differences: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:

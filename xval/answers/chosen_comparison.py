@@ -4,7 +4,7 @@ The test score of the instance that validation selects is optimistically biased 
 from them; see `xval.measures.statistics.selection`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from xval.answers.nested_selection import NestedInstance
@@ -21,7 +21,11 @@ _MOST_COMPARED = 20  # the best by validation
 
 
 def compare_chosen(
-    done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults, nested: NestedInstance | None
+    done: Sequence[InstanceResults],
+    ranking: Ranking,
+    selected: InstanceResults,
+    nested: NestedInstance | None,
+    at_chance: Collection[int],
 ) -> "Comparison | None":
     """Return the comparison of the other instances with the choice; None: nothing to compare, or not comparable.
 
@@ -30,6 +34,7 @@ def compare_chosen(
         ranking: The ranking of these instances.
         selected: The instance that validation selects, or the only one.
         nested: The choices of the folds as one instance; None: there was no choice.
+        at_chance: The numbers of the instances that are not above chance, about which the next step gives no advice.
     """
     condition = _tested_by(selected)
     methods = first_of_method(parameters_of(done))
@@ -46,7 +51,7 @@ def compare_chosen(
     from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
 
     try:
-        return compare_with(nested or chosen, [other for other in others if other.number in best])
+        return compare_with(nested or chosen, [other for other in others if other.number in best], at_chance=at_chance)
     except (ResultsError, SettingsError):
         return None
 

@@ -183,7 +183,7 @@ class _Fields(Variants):
     @cached_property
     def comparison(self) -> "Comparison | None":
         """The comparison of the others with the choice; None: nothing to compare, or not comparable."""
-        return compare_chosen(self.done, self.ranking, self.selected, self.nested)
+        return compare_chosen(self.done, self.ranking, self.selected, self.nested, self.at_chance)
 
     def pairs(self, *verdicts: str) -> "list[Pair]":
         return [pair for pair in (self.comparison.pairs if self.comparison else ()) if pair.verdict in verdicts]

@@ -109,7 +109,7 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
 
     ``over speakers, repeats of the cross-validation and seeds`` (with one repeat ``over speakers and seeds``), or, with one
     training per fold, ``over speakers, for these trained models; training again would widen it``, with the word for an item.
-    Instances that differ in this are named.
+    Instances that differ in this are named. `Variants.interval_words` adds the interval of the line Result.
     """
     instances = list(instances)
     numbers: dict[str, list[int]] = {}

@@ -7,6 +7,8 @@ from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.ranking import Ranking, call_method, join_seeds, rank_instances, selected_method
+from xval.answers.repeats import parameters_of, seed_replicates
+from xval.answers.score_text import interval_clause, interval_clauses
 from xval.answers.summary import direction, score_name, test_side
 from xval.base.errors import join_words
 from xval.results.instance import InstanceResults, JoinedSeeds
@@ -81,6 +83,21 @@ class Variants:
         """The numbers of the selected instance and of the other seeds of its method."""
         method = self.method
         return [part.number for part in method.parts] if isinstance(method, JoinedSeeds) else [method.number] if method else []
+
+    @property
+    def interval_words(self) -> str:
+        """What the intervals of the variants cover, and that of the line Result if it covers several seeds; empty: none."""
+        words = interval_clause(self.instances)
+        if not words or not seed_replicates(parameters_of(self.done)):
+            return words
+        reported: InstanceResults | None = self.nested
+        called = "the nested score"
+        if reported is None and isinstance(self.method, JoinedSeeds):
+            reported, called = self.method, f"the {self.method.seeds}"
+        own = "".join(interval_clauses([reported])) if reported else ""
+        if own in ("", words):
+            return words
+        return f"{words if words.startswith('of ') else f'of each instance {words}'}; of {called} {own}"
 
     @property
     def side(self) -> str:

@@ -71,7 +71,7 @@ def draw_agreement(agreement: Agreement) -> Markup:
         if math.isfinite(value):
             parts.append(svg.line(_LEFT + 8, up(value), _RIGHT, up(value), "curve validation" if name == "bias" else "chance"))
             parts.append(svg.text(_RIGHT, up(value) - 4, name, "end axis"))
-    return svg.picture(_WIDTH, _HEIGHT, f"Bland-Altman plot of {agreement.name}", parts)
+    return svg.picture(_WIDTH, _HEIGHT, f"Bland-Altman plot{agreement.name and f' of {agreement.name}'}", parts)
 
 
 def _draw(caption: str, axes: Sequence[_Axis], curves: Iterable[NDArray[np.float64]], dots: _Points, chance: _Points) -> Markup:

@@ -34,6 +34,11 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
     return task.worst(pd.concat(tables, ignore_index=True))
 
 
+def target_names(answers: pd.DataFrame) -> list[str]:
+    """Return the names of the numbers that are predicted, in the order of the outputs; empty: no numbers are."""
+    return [str(name).removeprefix("target_") for name in answers if str(name).startswith("target_")]
+
+
 def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     """Return the annotated and found events of the test recordings: clip, source, start_s, end_s, label."""
     columns = ["clip", "source", "start_s", "end_s", "label"]

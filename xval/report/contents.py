@@ -29,7 +29,7 @@ from xval.answers.score_text import interval_clause
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
 from xval.base.shelf import FOLDER, load_offers
-from xval.report.clip_answers import read_answers, read_events
+from xval.report.clip_answers import read_answers, read_events, target_names
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
@@ -131,6 +131,11 @@ class PageContents:
         """The instance whose worst predictions are shown; None: no fold is finished."""
         return self.by_number.get(self.errors_of) if self.errors_of else None
 
+    @property
+    def target_names(self) -> list[str]:
+        """The names of the numbers that this instance predicts; empty: it predicts none."""
+        return target_names(self.answers[self.shown.number]) if self.shown and self.shown.number in self.answers else []
+
     @cached_property
     def interval_words(self) -> str:
         """What the intervals of this instance cover, in words."""
@@ -206,7 +211,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
         operating_points=operating_points(tested, class_names, measured.settings.positive_class)
         if measured and tested
         else None,
-        agreements=agreements(tested, class_names)[:_MOST_AGREEMENTS] if tested else [],
+        agreements=agreements(tested, target_names(answers[tested.instance]))[:_MOST_AGREEMENTS] if tested else [],
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,

@@ -227,10 +227,13 @@ def _notes_on_marks(
     if n:
         baseline = names.get(int(baseline), baseline)
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
+        equal, by_tost = "", ""
+        if any(comparison.tests_equality for comparison in comparisons.values()):
+            equal, by_tost = "= practically equal, ", "; equality by two one-sided tests"
         yield (
-            f"Compared with {baseline}: + better, - worse, = practically equal, no mark: undecided or not testable. "
-            f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); "
-            f"equality by two one-sided tests. The marks are about {' or '.join(claims)}."
+            f"Compared with {baseline}: + better, - worse, {equal}no mark: undecided or not testable. "
+            f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column)"
+            f"{by_tost}. The marks are about {' or '.join(claims)}."
         )
         if without := [column.metric for column in columns if column.name not in comparisons]:
             has, it = ("has", "it") if len(without) == 1 else ("have", "them")

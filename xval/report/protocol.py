@@ -9,9 +9,9 @@ from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.item_words import call_items_of, item_decision_of, item_scaling_of, item_word, items_word
 from xval.answers.repeats import seed_replicates
-from xval.answers.score_text import interval_clause
 from xval.answers.summary import score_name, side_name, test_side
-from xval.base.errors import capital, counted, plural_of, verb_of
+from xval.answers.variants import IGNORES_THE_AUDIO, Variants
+from xval.base.errors import capital, counted, join_words, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.folds.plan import Fold
 from xval.folds.random_split import is_random_split
@@ -21,7 +21,7 @@ from xval.report.looks import describe_looks
 from xval.results.instance import InstanceResults
 from xval.results.read import fitted_sides
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
-from xval.settings.classical import CLASSICAL
+from xval.settings.classical import CLASSICAL, fits_validation, grid_of
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
@@ -31,6 +31,8 @@ _SCALINGS = {
 }
 _CLIPS = (ITEM, "clip", "file", "recording")
 """The words for items that may be single clips of unknown speakers."""
+_ALL_ITEMS, _TRAINING_ITEMS = "all items that were not tested", "the training items"
+_MOST_TARGETS = 8  # that are named
 _AUGMENTATIONS = {
     "augment_time_masks": "masks over time (Park et al., 2019)",
     "augment_frequency_masks": "masks over frequency (Park et al., 2019)",
@@ -224,13 +226,8 @@ def _describe_training(contents: PageContents) -> str:
             f"Networks were trained with Keras (Chollet et al., 2015){on} for at most "
             f"{_epochs(settings.num_epochs for settings in networks)}{stopping}; {', and '.join(kept)}."
         )
-    estimators = {settings.architecture for settings in trained if not trains_network(settings.architecture)}
-    if names := sorted(estimators - {COMBINATION}):
-        sentences.append(
-            f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time"
-            f"{_describe_estimators(contents.instances)}"
-        )
-    if COMBINATION in estimators:
+    sentences += _describe_estimators(contents.instances)
+    if COMBINATION in {settings.architecture for settings in trained}:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
     if len(trained) < len(all_settings):
         sentences.append(_describe_ensembles(contents.instances))
@@ -323,22 +320,60 @@ def _values(values: Iterable[object]) -> str:
     return " or ".join(dict.fromkeys(map(str, values)))
 
 
-def _describe_estimators(instances: Sequence[InstanceResults]) -> str:
-    """Return the items on which estimators were fitted, chosen and calibrated."""
-    estimators = [instance for instance in instances if instance.settings.architecture in CLASSICAL]
-    fits = {"validation" in fitted_sides(record) for instance in estimators for record in instance.folds.values()}
-    ways = []
-    if fits - {False}:
-        ways.append(
-            " of all items that were not tested; inner folds over whole items chose their settings and calibrated their "
-            "probabilities, and validation values are out of fold"
+def _describe_estimators(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return on which items estimators were fitted, and on which those that have settings and probabilities got them."""
+    by_kind: dict[bool, list[InstanceResults]] = {True: [], False: []}
+    for instance in instances:
+        if instance.settings.architecture in CLASSICAL:
+            by_kind[instance.settings.architecture == IGNORES_THE_AUDIO].append(instance)
+    constants, fitted = by_kind[True], by_kind[False]
+    sentences, by_items = [], _by_fitted_items(fitted)
+    if names := sorted({instance.settings.architecture for instance in fitted}):
+        ways = [f"{items}{_describe_search(estimators, items)}" for items, estimators in by_items.items()]
+        sentences.append(
+            f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time "
+            f"of {'; others of '.join(ways)}."
         )
-    if fits - {True}:
-        ways.append(
-            " of the training items; their settings were searched with inner folds over whole training items, and "
-            "probabilities calibrated on the validation items"
+    if constants:
+        answer = "most frequent class" if constants[0].task.has_classes else "mean"
+        sentences.append(
+            f"The baseline {IGNORES_THE_AUDIO} ignores the audio and predicts the {answer} of "
+            f"{' or '.join(_by_fitted_items(constants))}."
         )
-    return f"{'; others'.join(ways)}."
+    return sentences
+
+
+def _by_fitted_items(instances: Sequence[InstanceResults]) -> dict[str, list[InstanceResults]]:
+    """Return instances by the items that they were fitted to, in words."""
+    by_items: dict[str, list[InstanceResults]] = {_ALL_ITEMS: [], _TRAINING_ITEMS: []}
+    for instance in instances:
+        records = instance.folds.values()
+        fits_all = any("validation" in fitted_sides(record) for record in records)
+        if not records:
+            fits_all = fits_validation(instance.parameters)
+        by_items[_ALL_ITEMS if fits_all else _TRAINING_ITEMS].append(instance)
+    return {items: fitted for items, fitted in by_items.items() if fitted}
+
+
+def _has_grid(estimator: InstanceResults) -> bool:
+    """Return whether there are settings of an estimator to choose among."""
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in estimator.parameters.items()}
+    return any(len(values) > 1 for values in grid_of(options).values())
+
+
+def _describe_search(estimators: Sequence[InstanceResults], items: str) -> str:
+    """Return a clause on the search of settings, calibration and validation of estimators; empty: there is none of them."""
+    searched = [instance.number for instance in estimators if _has_grid(instance)]
+    whose = "their settings" if len(searched) == len(estimators) else f"the settings of {_models(searched).lower()}"
+    has_probabilities = estimators[0].task.has_classes
+    if items == _ALL_ITEMS:
+        done = [f"chose {whose}"] * bool(searched) + ["calibrated their probabilities"] * has_probabilities
+        by = f"inner folds over whole items {' and '.join(done)}, and " if done else ""
+        return f"; {by}validation values are out of fold{'' if done else ', of inner folds over whole items'}"
+    done = [f"{whose} were searched with inner folds over whole training items"] * bool(searched)
+    calibrated = "probabilities calibrated" if done else "their probabilities were calibrated"
+    done += [f"{calibrated} on the validation items"] * has_probabilities
+    return f"; {', and '.join(done)}" if done else ""
 
 
 def _describe_values(contents: PageContents) -> str:
@@ -356,7 +391,7 @@ def _describe_values(contents: PageContents) -> str:
     if any(method.startswith("t") for method in methods):
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
         kinds.append("degrees of freedom of the effective number of items (Kish, 1965), class by class (Satterthwaite, 1946)")
-    clause = interval_clause(contents.instances)
+    clause = Variants(contents.instances).interval_words
     of = items_word(contents.instances)
     intervals = f" The 95 % intervals are {clause} ({of}, not clips; {', '.join(kinds)})." if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds
@@ -373,4 +408,8 @@ def _describe_values(contents: PageContents) -> str:
             )
     decision = item_decision_of(contents.instances)
     unit = f"{side}s" if decision else f"{side} examples"
-    return f"All values are those of the {unit}.{intervals}{decision and f' {decision}'}{thresholds}{selected}"
+    targets = ""
+    if len(names := contents.target_names) > 1:
+        which = f" {join_words(names)}" if len(names) <= _MOST_TARGETS else ""
+        targets = f" Scores are means over the {len(names)} targets{which}, whose units may differ."
+    return f"All values are those of the {unit}.{targets}{intervals}{decision and f' {decision}'}{thresholds}{selected}"

@@ -12,6 +12,7 @@ from xval.answers.summary import differing_parameters, direction, metric_columns
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
+from xval.report.clip_answers import target_names
 from xval.report.contents import PageContents
 from xval.report.score_columns import parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
@@ -92,5 +93,4 @@ def _predicted(contents: PageContents, number: int) -> list[Markup]:
     answers = contents.answers.get(number)
     if answers is None:
         return []
-    names = [str(name).removeprefix("target_") for name in answers if str(name).startswith("target_")]
-    return [charts.draw_predicted(answers, name) for name in names]
+    return [charts.draw_predicted(answers, name) for name in target_names(answers)]

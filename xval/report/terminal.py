@@ -21,9 +21,10 @@ from xval.answers.line_cases import Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components, describe_fold_repeats
-from xval.answers.score_text import fixed, interval_clause
+from xval.answers.score_text import fixed
 from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
+from xval.answers.variants import Variants
 from xval.base.errors import counted, first_of
 from xval.base.garbage_collection import without_collector
 from xval.folds.plan import Fold
@@ -60,7 +61,7 @@ def print_scores(
     if shown:
         header, rows, same, notes = ranking.summary_table(instances, shown, most=_MOST_ROWS)
         console.print(make_table(header, rows))
-        clause = interval_clause(instances)
+        clause = Variants(instances).interval_words
         intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
         window_note = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
         console.print(" ".join([_LEGEND, *intervals, *same, *notes, *window_note]) + "\n", soft_wrap=True, markup=False)

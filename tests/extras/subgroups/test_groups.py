@@ -127,7 +127,7 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
     assert found.gap.interval[:2] == pytest.approx(tuple(expected), abs=1e-9)
     verdict = "It excludes 0." if expected[0] > 0 else "It includes 0: no significant gap."
     assert describe_gap(found).endswith(f"(95 % over items). {verdict}")
-    assert "mean over the 3 classes that both have" in describe_gap(found)
+    assert "mean over the 3 classes that have at least 3 items in both" in describe_gap(found)
 
 
 def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
@@ -169,12 +169,12 @@ def test_a_class_that_one_group_lacks_makes_no_gap(table, metric):
 
     values = {score.group: score.value for score in found.scores}
     raw = abs(values["near"] - values["far"])
-    assert found.gap.within == "mean over the 2 classes that both have"
+    assert found.gap.within == "mean over the 2 classes that have at least 3 actors in both"
     item_scores = within_classes(predict(table, targets, is_right), table["recorder"], table["item"], classes=(1, 2))
     if metric == "accuracy":
         assert found.gap.value == pytest.approx(abs(item_scores["near"].mean() - item_scores["far"].mean()))
     assert found.gap.value < raw / 2
-    assert "mean over the 2 classes that both have" in describe_gap(found)
+    assert "mean over the 2 classes that have at least 3 actors in both" in describe_gap(found)
 
 
 def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
@@ -254,7 +254,7 @@ def test_the_scores_of_a_gap_are_next_to_those_of_all_clips_where_they_differ(ta
     high, low = (rows.loc[name, "in the gap"] for name in (found.gap.higher, found.gap.lower))
     assert high - low == pytest.approx(found.gap.value)
     assert rows.loc[f"gap: {found.gap.higher} minus {found.gap.lower}", "value"] == pytest.approx(high - low)
-    assert f"({high:.3f} minus {low:.3f}, mean over the 2 classes that both have)" in describe_gap(found)
+    assert f"({high:.3f} minus {low:.3f}, mean over the 2 classes that have at least 3 actors in both)" in describe_gap(found)
 
 
 def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> None:

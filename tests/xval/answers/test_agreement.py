@@ -51,10 +51,10 @@ def test_bias_and_limits_are_means_over_trainings_and_have_intervals_over_items(
         assert agreement.differences == pytest.approx(
             np.concatenate([training[:, target] for training in differences]), abs=1e-4
         )
-    (alone, _) = agreements(predictions_of(differences[:1]), [])
+    (alone, _) = agreements(predictions_of(differences[:1]), ["0", "1"])
     means = differences[0][:, 0].reshape(N_ITEMS, N_CLIPS).mean(axis=1)
     interval = score_interval(N_ITEMS, lambda items: means[items].mean(), bounds=None)
-    assert alone.name == "0"
+    assert alone.name == "target 0"
     assert alone.bias.interval[:2] == pytest.approx(interval[:2], rel=1e-4)
 
 

@@ -102,7 +102,12 @@ def _split(name: str) -> tuple[str | None, str | None]:
 
 
 def compare_with(
-    first: InstanceResults, others: Sequence[InstanceResults], *, metric: str | None = None, rope: float = ROPE
+    first: InstanceResults,
+    others: Sequence[InstanceResults],
+    *,
+    metric: str | None = None,
+    rope: float = ROPE,
+    at_chance: Collection[int] = (),
 ) -> Comparison:
     """Compare instances that were read before with one of them, or with a `NestedInstance`.
 
@@ -113,13 +118,14 @@ def compare_with(
         others: Instances of the same experiment; `first` is skipped.
         metric: As for `compare_instances`.
         rope: As for `compare_instances`.
+        at_chance: Numbers of the others about which the next step gives no advice, unless no other one is undecided.
 
     Raises:
         ResultsError: As for `compare_instances`.
         SettingsError: The metric is unknown.
     """
     chosen = {name_of(instance): instance for instance in (first, *others)}
-    return _compare(chosen, [name_of(first)], metric, rope)[0]
+    return _compare(chosen, [name_of(first)], metric, rope, at_chance=at_chance)[0]
 
 
 def compare_each(instances: Sequence[InstanceResults], *, selected: int | None = None) -> list[Comparison]:
@@ -144,6 +150,7 @@ def _compare(
     *,
     ranked: Chosen | None = None,
     is_subset: bool = False,
+    at_chance: Collection[int] = (),
 ) -> list[Comparison]:
     """Return a comparison with each baseline; None: the instance that validation selects among those that are ranked.
 
@@ -201,7 +208,9 @@ def _compare(
                 )
             ]
         # By other labels, and by what they were trained on, nothing distinguishes them.
-        steps = () if corrections or leaks else (_next_step(comparison, chosen), _describe_choice(comparison, chosen))
+        steps = (
+            () if corrections or leaks else (_next_step(comparison, chosen, at_chance), _describe_choice(comparison, chosen))
+        )
         limits = (*notes, *comparison.notes, *unsuited)
         comparisons.append(
             replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=" ".join(filter(None, steps)))
@@ -237,8 +246,11 @@ def _describe_choice(comparison: Comparison, chosen: Chosen) -> str:
     )
 
 
-def _next_step(comparison: Comparison, chosen: Chosen) -> str:
-    """Return how to show a difference between undecided pairs of variants; empty: all are decided."""
+def _next_step(comparison: Comparison, chosen: Chosen, at_chance: Collection[int] = ()) -> str:
+    """Return how to show a difference between undecided pairs of variants; empty: all are decided.
+
+    Those at chance are skipped, unless no other one is undecided.
+    """
     groups = [group for group in _copies(chosen) if comparison.baseline in map(str, group)]
     same = [str(number) for group in groups for number in group]
     variant_of = _variants_of(chosen)
@@ -246,6 +258,8 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
         return "" if not groups else describe_copies(groups[0]).advice
+    advisable = [pair for pair in pairs if pair.instance not in map(str, at_chance)]
+    pairs = advisable or pairs
     constants = [name for name, instance in chosen.items() if instance.settings.architecture == IGNORES_THE_AUDIO]
     told = [pair for pair in pairs if comparison.baseline in constants or pair.instance in constants]
     if len(told) == len(pairs):  # nobody should use the cheaper one then
@@ -293,7 +307,8 @@ def _select(chosen: Chosen, *, is_subset: bool) -> tuple[str, str]:
     score = f"{score_name(ranking.side, ranking.metric, instances)}{' of these' * is_subset}"
     reason = f"selected by the best mean {score}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
-        reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
+        which = "which was fitted to its" if len(fitted) == 1 else "which were fitted to their"
+        reason += f", without instance{'s' * (len(fitted) > 1)} {', '.join(fitted)}, {which} only validation item"
     return names[ranking.selected], reason
 
 

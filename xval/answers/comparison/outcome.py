@@ -86,7 +86,7 @@ class Pair:
     def claim(self) -> str:
         """The scope of the verdict: ``these models``, ``this way of training``, or with one repeat that ``on these folds``."""
         is_trained_again = round(self.n_fold_repeats) > 1 or max(self.n_repeats) > 1
-        if not is_trained_again if self.basis == "folds" else len(self.test.components) < 2:
+        if not is_trained_again if self.basis == "folds" else self.n_runs < 2:
             return THESE_MODELS
         has_one_partition = self.n_folds == self.n_items  # each item by itself is tested: there is no other
         return THIS_TRAINING if round(self.n_fold_repeats) > 1 or has_one_partition else THESE_FOLDS
@@ -174,6 +174,11 @@ class Comparison:
     def n_comparisons(self) -> int:
         """Number of tests in the family."""
         return sum(not math.isnan(pair.p_holm) for pair in self.pairs)
+
+    @property
+    def tests_equality(self) -> bool:
+        """Whether equality was tested, which needs 3 folds."""
+        return any(not math.isnan(pair.p_equal) for pair in self.pairs)
 
     @property
     def table(self) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
+from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
 from xval.answers.names import call_compared
 from xval.answers.next_step import settings_to_retrain
@@ -113,6 +113,8 @@ def describe_columns(comparison: Comparison) -> str:
         else ""
     )
     equal = f"Practically equal: shown to be within ±{comparison.rope:g} (--rope)."
+    if not comparison.tests_equality:
+        equal = f"Equality is not tested, because that needs at least {FEWEST_FOLDS_OF_EQUALITY} folds."
     return " ".join(filter(None, [f"{adjusted}{equal}", comparison.evidence]))
 
 
@@ -185,11 +187,13 @@ def describe_methods(comparison: Comparison) -> str:
     if any(pair.basis != "folds" for pair in tested):
         text += f" Paired differences were tested, two-sided, by a t test over {_items(comparison)}"
         text += " (pooled values: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
-        text += (
-            ", with the variance between training runs added (degrees of freedom: weighted by variances, after Cochran, 1964)."
-            if any(len(pair.test.components) > 1 for pair in tested)
-            else ", without the variance between training runs: the results hold for these trained models only."
-        )
+        if any(len(pair.test.components) > 1 for pair in tested):
+            text += ", with the variance between training runs added "
+            text += "(degrees of freedom: weighted by variances, after Cochran, 1964)."
+        elif any(pair.claim == THESE_MODELS for pair in tested):
+            text += ", without the variance between training runs: the results hold for these trained models only."
+        else:
+            text += ". Each training run has the same difference, so the variance between training runs is 0."
     if any(pair.basis == "folds" for pair in tested):
         text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."
     if comparison.n_comparisons > 1:
@@ -197,10 +201,11 @@ def describe_methods(comparison: Comparison) -> str:
             f" p values were adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979); the 95 % intervals "
             "are not adjusted."
         )
-    text += (
-        " Models were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
-        f"±{comparison.rope:g}."
-    )
+    if comparison.tests_equality:
+        text += (
+            " Models were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
+            f"±{comparison.rope:g}."
+        )
     return text
 
 

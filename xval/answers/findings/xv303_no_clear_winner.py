@@ -28,7 +28,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
     selected = next(instance for instance in done if instance.number == ranking.selected)
     if len(selected.folds) < selected.n_folds:  # nothing is claimed yet
         return
-    comparison = compare_chosen(done, ranking, selected, nested)
+    comparison = compare_chosen(done, ranking, selected, nested, at_chance)
     ties = {int(pair.instance): pair for pair in comparison.undecided} if comparison else {}
     ties = {number: pair for number, pair in ties.items() if number not in at_chance}
     if comparison is None or not ties or not comparison.next_step:  # where labels differ or models leak nothing would help

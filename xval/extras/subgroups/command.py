@@ -6,9 +6,9 @@ when this command runs, so you can prepare the dataset again with another column
   METRIC          score of the test clips of the group, averaged over repeats: the mean over the items
                   of the group if the metric is a mean over clips, otherwise the score of all its clips together
   95 %            confidence interval over the items of the group
-  gap             the largest difference between two groups with 3 items or more, computed from the classes that both have, so
-                  that a different mix of classes causes no gap; its interval is paired within items that have clips in both
-                  groups, and is adjusted for all pairs of groups (Bonferroni) and all columns (Holm)
+  gap             the largest difference between two groups with 3 items or more, computed from the classes that have 3
+                  items or more in both, so that a different mix of classes causes no gap; its interval is paired within items
+                  that have clips in both groups, and is adjusted for all pairs of groups (Bonferroni) and all columns (Holm)
   in the gap      the scores of these two groups on these classes, where they differ from the scores of all their clips
 
 Numbers, such as age, are cut into bins at their quantiles.

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.answers.metric_over_items import MetricOverItems
-from xval.base.errors import counted
+from xval.base.errors import counted, verb_of
 from xval.measures.metrics import Metric, MetricFunction
 from xval.measures.statistics.differences import cut_difference, independent_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval, score_interval
@@ -135,10 +135,10 @@ def _mean_of_classes(
     return math.fsum(function(targets[mask], predictions[mask]) for mask in class_masks) / len(classes)
 
 
-def find_gap(groups: Sequence[str], standardised: StandardisedMetric) -> tuple[Gap, FindInterval] | None:
+def find_gap(groups: Sequence[str], standardised: StandardisedMetric, items: str) -> tuple[Gap, FindInterval] | None:
     """Return the largest gap between groups, without an interval, and the function that computes it; None if there is no gap.
 
-    Only pairs that share a class, with at least 3 items in each group, are compared.
+    Only pairs that share a class, with at least 3 items in each group, are compared. `items` is the word for several items.
     """
     gaps = []
     for high, low in combinations(groups, 2):
@@ -154,7 +154,10 @@ def find_gap(groups: Sequence[str], standardised: StandardisedMetric) -> tuple[G
     if value < 0:
         high, low, first, second = low, high, second, first
     is_within = bool(np.isin(first.items, second.items).any())
-    within = f"{'mean over' * is_classwise(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
+    within = (
+        f"{'mean over' * is_classwise(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that "
+        f"{verb_of(n_classes, 'have')} at least {FEWEST_ITEMS} {items} in both"
+    )
     scores = first.score(), second.score()
     gap = Gap(high, low, scores, size, None, len(gaps), is_within, within if n_classes else "")
     return gap, partial(_find_interval, first, second, standardised.metric, is_within=is_within)

@@ -124,7 +124,7 @@ def _measure_column(
     items = plural_of(tested.item)
     measured = [score.group for score in scores if score.n_items >= FEWEST_ITEMS and math.isfinite(score.value)]
     has_classes = tested.task.has_classes and tested.repeats[0].targets.ndim == 1
-    gap = find_gap(measured, StandardisedMetric(metric, tested.repeats, groups, filled, has_classes=has_classes))
+    gap = find_gap(measured, StandardisedMetric(metric, tested.repeats, groups, filled, has_classes=has_classes), items)
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{score.group} ({score.n_items})" for score in scores if score.n_items < FEWEST_ITEMS_TO_RELY_ON]
     cut = ""

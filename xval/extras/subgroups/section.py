@@ -29,6 +29,7 @@ def show(contents: PageContents) -> Markup:
         note=note,
         weaknesses=list(filter(None, (describe_weakness(grouping, higher_is_better=higher) for grouping in groups))),
         describe_gap=describe_gap,
+        within_classes=any(grouping.gap is not None and grouping.gap.within for grouping in groups),
         items_word=items_word(contents.instances),
     )
 

@@ -15,8 +15,9 @@ from xval.answers.ranking import (
     ranked_together,
 )
 from xval.answers.repeats import parameters_of, seed_replicates
-from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
+from xval.answers.score_text import decimals, estimate, format_folds, format_time, rounded
 from xval.answers.summary import direction, main_and_own, score_name
+from xval.answers.variants import Variants
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.score_columns import main_columns
 from xval.report.workbook import cells
@@ -76,7 +77,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column_number, widths[-1])
     sheet.fit_height(HEADER_ROW)
     _put_lines(sheet, 1, [f"{label}: {line}" for label, line in find_headline(instances).labelled], widths, bold_first=True)
-    clause = interval_clause(instances)
+    clause = Variants(instances).interval_words
     chances = {
         f"{column.title} {decimals(chance)}"
         for column in columns

@@ -256,6 +256,9 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     assert "Validation does not rank ensemble 1+3" in page
     reason = compare_instances(experiment.path).baseline_reason
     assert reason.endswith("balanced accuracy (UAR), without instance 901, which was fitted to its only validation item")
+    assert main([*arguments[:3], "--method", "stack", *arguments[4:]]) == 0
+    reason = compare_instances(experiment.path).baseline_reason
+    assert reason.endswith(", without instances 901, 902, which were fitted to their only validation item")
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", f"{experiment.path}:901"]) == 2
     assert "an ensemble is not trained. Give one of its members (1, 3)" in capsys.readouterr().err
