@@ -21,6 +21,16 @@ def test_a_dry_run_calls_items_what_they_are(study, word, plural):
     assert ("items" in printed) == (plural == "items")
 
 
+def test_a_dry_run_calls_the_number_of_a_training_its_repeat(study):
+    study.script({"architecture": "mlp", "seed": 7, "comment_1": "one"}, repeats=2)
+
+    table = study.run("--dry-run").stdout.splitlines()
+
+    (header,) = (line.split() for line in table if "folds done" in line)
+    assert header == ["instance", "name", "repeat", "folds", "done", "folds", "to", "do"]
+    assert [line.split() for line in table if " one " in line] == [["1", "one", n, "none", "1-2"] for n in "12"]
+
+
 def test_a_dry_run_takes_the_word_of_the_corpus(empty):
     table = empty.recordings().rename(columns={"item": "speaker"})
     table.to_csv(empty.folder / "audio" / "clips.csv", index=False)
