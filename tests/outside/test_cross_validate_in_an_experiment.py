@@ -53,3 +53,21 @@ def test_a_script_gives_its_description_to_what_cross_validate_began(study):
 
     assert study.run(script="a.py").returncode == 0
     assert (study.results / "description.txt").read_text() == "A test\n"
+
+
+@pytest.mark.long
+def test_other_folds_are_named_as_such_and_not_by_a_setting_that_was_not_given(study):
+    call = CALL.replace("fold_repeats=1, ", "")
+    study.file("cv.py", call.format(architecture="knn", more=""))
+    assert study.python("cv.py").returncode == 0
+    study.file(
+        "cv.py", call.format(architecture="logistic", more=", fold_strategy='leave_one_out'").replace("num_folds=2, ", "")
+    )
+
+    refused = study.python("cv.py")
+
+    assert refused.returncode != 0
+    said = refused.stderr.strip().splitlines()[-1]
+    assert "fold_repeats=" not in said
+    assert "fold_strategy" in said
+    assert "num_experiment" in said

@@ -110,3 +110,17 @@ def test_intervals_of_scikit_learns_metrics_keep_within_their_range(study):
     tested = {row["metric"].rpartition(".")[2]: row for row in json.loads(printed) if row["side"] == "test"}
     for name in names:
         assert 0.5 < tested[name]["mean"] < tested[name]["high"] <= 1, name
+
+
+def test_a_metric_outside_its_own_bounds_is_named_before_training(study):
+    study.file("mine.py", GEOMETRIC_MEAN.replace("float(np.prod", "3.0 + float(np.prod"))
+    study.script({"architecture": "knn"}, metrics="auto, mine.geometric_mean")
+
+    said = study.mistake("exp.py", "--executor", "inline")
+
+    assert "metric 'geometric_mean' returned 3" in said
+    assert "its bounds are 0 to 1. Correct the function, or bounds=(...) of @metric above it." in said
+    study.script({"architecture": "knn"})
+    assert study.run().returncode == 0
+    added = study.mistake("-m", "xval", "add-metrics", study.EXPERIMENT, "mine.geometric_mean", "--import", "mine")
+    assert "its bounds are 0 to 1." in added
