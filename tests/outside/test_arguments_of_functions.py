@@ -52,7 +52,7 @@ def test_arguments_of_a_wrong_type_are_errors_of_xval(finished):
         "load_results": f"load_results(): folder: received ['a']; {RESULTS}",
         "load_jobs": f"load_jobs(): folder: received None; {RESULTS}",
         "load_predictions": f"load_predictions(): folder: received 5.0; {RESULTS}",
-        "load_model": (
-            "load_model(): path: received 5; expected a saved model or a folder of results, such as 'results/demo/experiment_1:2'."
+        "load_model": f"load_model(): path: received 5; expected a saved model or {RESULTS.removeprefix('expected ')}".replace(
+            "experiment_1'", "experiment_1:2'"
         ),
     }

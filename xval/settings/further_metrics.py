@@ -156,11 +156,11 @@ def without(text: str, names: Collection[str]) -> str:
 def check_bounds(name: str, metric: Metric, value: float) -> None:
     """Raise an error for a value of a metric that is outside its own bounds; NaN is not."""
     low, high = metric.bounds or (-math.inf, math.inf)
-    tolerance = _UNSURE * max(1.0, *(abs(end) for end in (low, high) if math.isfinite(end)), 1.0)
+    tolerance = _UNSURE * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
     if value < low - tolerance or value > high + tolerance:
         raise SettingsError(
-            f"metric '{name}' returned {value:.4g}; its bounds are {low:g} to {high:g}. Correct the function, or bounds=(...) of "
-            "@metric above it."
+            f"metric '{name}' returned {value:.4g}; its bounds are {low:g} to {high:g}. Correct the function, or bounds=(...) "
+            "of @metric above it."
         )
 
 
