@@ -56,6 +56,18 @@ def test_failures_with_one_cause_are_one_line_with_all_their_jobs(study):
     assert lines[1].startswith("4 jobs failed (instance 1, folds 1-2; instance 2, folds 1-2): ")
 
 
+@pytest.mark.long
+def test_an_error_in_a_callback_names_the_file_of_the_user_and_no_copy_of_it(study):
+    broken = "import keras\nclass Broken(keras.callbacks.Callback):\n    def on_epoch_begin(self, epoch, logs=None):\n"
+    study.file("mine.py", f"{broken}        raise ValueError('no')\n")
+    study.script({"architecture": "mlp", "callbacks": "mine.Broken"})
+
+    ended = study.python("exp.py", in_workers=True)
+
+    assert ended.returncode == 2, ended.stdout
+    assert "callback 'mine.Broken', mine.py, line 4: ValueError: no" in ended.stderr
+
+
 def test_the_words_of_keras_for_augmentation_are_answered_with_the_section_that_exists(study):
     study.script({"architecture": "mlp", "augmentation": True})
 
