@@ -21,6 +21,16 @@ def test_a_dry_run_calls_items_what_they_are(study, word, plural):
     assert ("items" in printed) == (plural == "items")
 
 
+def test_a_dry_run_calls_the_number_of_a_training_its_repeat(study):
+    study.script({"architecture": "mlp", "seed": 7, "comment_1": "one"}, repeats=2)
+
+    table = study.run("--dry-run").stdout.splitlines()
+
+    (header,) = (line.split() for line in table if "folds done" in line)
+    assert header == ["instance", "name", "repeat", "folds", "done", "folds", "to", "do"]
+    assert [line.split() for line in table if " one " in line] == [["1", "one", n, "none", "1-2"] for n in "12"]
+
+
 def test_a_dry_run_takes_the_word_of_the_corpus(empty):
     table = empty.recordings().rename(columns={"item": "speaker"})
     table.to_csv(empty.folder / "audio" / "clips.csv", index=False)
@@ -44,6 +54,18 @@ def test_failures_with_one_cause_are_one_line_with_all_their_jobs(study):
     assert ended.returncode == 1
     assert len(lines) == 2, ended.stdout
     assert lines[1].startswith("4 jobs failed (instance 1, folds 1-2; instance 2, folds 1-2): ")
+
+
+@pytest.mark.long
+def test_an_error_in_a_callback_names_the_file_of_the_user_and_no_copy_of_it(study):
+    broken = "import keras\nclass Broken(keras.callbacks.Callback):\n    def on_epoch_begin(self, epoch, logs=None):\n"
+    study.file("mine.py", f"{broken}        raise ValueError('no')\n")
+    study.script({"architecture": "mlp", "callbacks": "mine.Broken"})
+
+    ended = study.python("exp.py", in_workers=True)
+
+    assert ended.returncode == 2, ended.stdout
+    assert "callback 'mine.Broken', mine.py, line 4: ValueError: no" in ended.stderr
 
 
 def test_the_words_of_keras_for_augmentation_are_answered_with_the_section_that_exists(study):

@@ -1,10 +1,13 @@
 """What results say is of all that was tested: of a user's metric and what folds choose, and of all repetitions."""
 
+import json
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.outside.conftest import write_two_classes
 
 GEOMETRIC_MEAN = """
 import numpy as np
@@ -94,3 +97,30 @@ def test_gaps_of_all_columns_are_one_family(finished):
     assert widths[0] < widths[1]
     assert "columns)" not in one.stdout
     assert re.search(r"adjusted for .*[2-9] columns\)", several.stdout)
+
+
+@pytest.mark.long
+def test_intervals_of_scikit_learns_metrics_keep_within_their_range(study):
+    write_two_classes(study, 1.0)
+    names = ("matthews_corrcoef", "adjusted_rand_score", "fowlkes_mallows_score", "adjusted_mutual_info_score")
+    study.train({"architecture": "logistic"}, num_folds=3, metrics=", ".join(f"sklearn:{name}" for name in names))
+
+    printed = study.python("-c", f"import xval; print(xval.load_scores('{study.EXPERIMENT}').to_json(orient='records'))").stdout
+
+    tested = {row["metric"].rpartition(".")[2]: row for row in json.loads(printed) if row["side"] == "test"}
+    for name in names:
+        assert 0.5 < tested[name]["mean"] < tested[name]["high"] <= 1, name
+
+
+def test_a_metric_outside_its_own_bounds_is_named_before_training(study):
+    study.file("mine.py", GEOMETRIC_MEAN.replace("float(np.prod", "3.0 + float(np.prod"))
+    study.script({"architecture": "knn"}, metrics="auto, mine.geometric_mean")
+
+    said = study.mistake("exp.py", "--executor", "inline")
+
+    assert "metric 'geometric_mean' returned 3" in said
+    assert "its bounds are 0 to 1. Correct the function, or bounds=(...) of @metric above it." in said
+    study.script({"architecture": "knn"})
+    assert study.run().returncode == 0
+    added = study.mistake("-m", "xval", "add-metrics", study.EXPERIMENT, "mine.geometric_mean", "--import", "mine")
+    assert "its bounds are 0 to 1." in added

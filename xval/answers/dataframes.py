@@ -27,6 +27,7 @@ from xval.base.numbers import finite_or_nan
 from xval.results.find_instances import find_instances
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
+from xval.results.named import RESULTS_FOLDER, given_path
 from xval.results.open import open_results
 
 _DTYPES = {
@@ -82,7 +83,7 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
     dtypes = _DTYPES | ({"item": "str"} if items else {})
     rows: list[tuple[Any, ...]] = []
     with without_collector():
-        instances = find_instances(Path(folder))
+        instances = find_instances(given_path("load_results(): folder", folder, RESULTS_FOLDER))
         described = _parameter_columns(instances, taken=dtypes) if parameters else {}
         for instance in instances:
             instance_values = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
@@ -108,7 +109,7 @@ def load_jobs(folder: str | Path) -> pd.DataFrame:
         ResultsError: There is no experiment, or a file is damaged.
     """
     rows = []
-    for instance in find_instances(Path(folder)):
+    for instance in find_instances(given_path("load_jobs(): folder", folder, RESULTS_FOLDER)):
         results = open_results(instance.experiment)
         chosen = instance.wanted if JobKey.from_folder(0, Path(folder).resolve().name) else None
         for key, record in results.records(instance.number, chosen)[0].items():
@@ -145,7 +146,8 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
     """
     if interval not in (known := get_args(IntervalKind)):
         raise SettingsError(f"interval='{interval}'. {suggestion(interval, known)}")
-    instances, path = find_instances(Path(folder)), Path(folder).resolve()
+    given = given_path("load_scores(): folder", folder, RESULTS_FOLDER)
+    instances, path = find_instances(given), given.resolve()
     if JobKey.from_folder(0, path.name):
         raise ResultsError(f"{folder}: scores over items need all folds. Give the folder of the instance, {path.parent}.")
     rows = []

@@ -11,6 +11,7 @@ from xval.answers.dataframes import warn_of_not_done
 from xval.answers.read import read_corpus
 from xval.base.errors import CorpusError, ResultsError, brief, suggestion
 from xval.results.find_instances import find_instances
+from xval.results.named import RESULTS_FOLDER, given_path
 
 _KEY = ["instance", "fold", "repeat"]
 _SEGMENT = ["clip", "start_s", "end_s"]
@@ -51,7 +52,7 @@ def load_predictions(
         SettingsError: `instances` has a part that is not a number.
         CorpusError: With `audformat`: the corpus is missing, has changed, or was made from arrays, which have no files.
     """
-    chosen = find_instances(Path(folder), instances)
+    chosen = find_instances(given_path("load_predictions(): folder", folder, RESULTS_FOLDER), instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
     if len(experiments) > 1:
         raise ResultsError(f"{folder}: has several experiments. Give one of {', '.join(sorted(experiments))}.")

@@ -45,7 +45,9 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     if folder.folds_file.exists() and (results := open_results(folder)).done(
         key for number in folder.instances() for key in folder.jobs(number)
     ):
-        return results.folds.plan.n_fold_repeats, "as in the existing results"
+        n_fold_repeats = results.folds.plan.n_fold_repeats
+        if n_fold_repeats == 1 or settings.fold_strategy == "balanced":
+            return n_fold_repeats, "as in the existing results"
     if settings.fold_strategy != "balanced":
         return 1, f"because fold_strategy = {settings.fold_strategy} has only one way to split"
     if settings.repeats > 1:

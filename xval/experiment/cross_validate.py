@@ -95,7 +95,8 @@ def cross_validate(
     """Prepare a corpus, cross-validate a network on it, and train a final model on all items.
 
     A further call with other parameters adds an instance, which `Results.compare` compares with the earlier ones; a call with
-    the same parameters does not train again.
+    the same parameters does not train again. The instances share their folds: other fold parameters (`num_folds`,
+    `fold_strategy`) need another `num_experiment`.
 
     Args:
         source: A folder with a folder for each class; a list of such class folders; a table of clips, or a DataFrame; see

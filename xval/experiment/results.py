@@ -25,7 +25,7 @@ from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import ExplainMethod, PageRequest
 from xval.report.write import write_page
 from xval.results.folder import find_experiment
-from xval.results.named import number_of
+from xval.results.named import RESULTS_FOLDER, given_path, number_of
 from xval.reuse.inference import SavedModel, load_model
 from xval.settings.resolve import describe_numbers
 
@@ -47,7 +47,7 @@ class Results:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._experiment = find_experiment(Path(folder))
+        self._experiment = find_experiment(given_path("Results(): folder", folder, RESULTS_FOLDER))
 
     @property
     def folder(self) -> Path:

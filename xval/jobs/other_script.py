@@ -21,6 +21,11 @@ OF_ANY_SCRIPT = "xval.cross_validate"
 """The description of what any script adds to an experiment: instances that are numbered by their settings, so that none mix."""
 
 
+def is_added_by_any(description: object) -> bool:
+    """Return whether a declaration, or the settings of an instance, is what any script adds."""
+    return description == OF_ANY_SCRIPT
+
+
 def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, replaced: Collection[int] = ()) -> None:
     """Refuse to write to a folder with results of another script.
 
@@ -56,7 +61,7 @@ def working_in(
     """
     process = process_name()
     path, script = folder.script_note(process), declaration.script
-    if declaration.description == OF_ANY_SCRIPT:
+    if is_added_by_any(declaration.description):
         script = OF_ANY_SCRIPT
     with ExitStack() as at_end:
         with folder.refusing_unwritable(), folder.lock():
@@ -94,8 +99,11 @@ def _instances_of_others(folder: ExperimentFolder, declaration: Declaration, rep
     """Return the instances that other scripts wrote, by script."""
     others: dict[str, list[int]] = {}
     for number in folder.instances():
-        written = str((folder.settings(number) or {}).get("script", ""))
-        if number not in replaced and _is_other(written, declaration):
+        settings = folder.settings(number) or {}
+        written = str(settings.get("script", ""))
+        if number in replaced or is_added_by_any(settings.get("description")):
+            continue
+        if _is_other(written, declaration):
             others.setdefault(written, []).append(number)
     return others
 
@@ -111,7 +119,7 @@ def _other_at_work(folder: ExperimentFolder, declaration: Declaration) -> str:
 
 
 def _is_compared(declaration: Declaration) -> bool:
-    return bool(declaration.script_path) and declaration.description != OF_ANY_SCRIPT
+    return bool(declaration.script_path) and not is_added_by_any(declaration.description)
 
 
 def _is_other(written: str, declaration: Declaration) -> bool:

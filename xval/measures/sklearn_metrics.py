@@ -21,11 +21,19 @@ _HIGHER_IS_BETTER = {"_score": True, "_loss": False, "_error": False, "_deviance
 _PROBABILITIES = ("y_score", "y_prob", "y_proba")
 _LABELS = ("y_pred", "y2", "labels_pred")
 _SHARES = (
-    "accuracy_score", "average_precision_score", "balanced_accuracy_score", "f1_score", "fbeta_score", "hamming_loss",
-    "jaccard_score", "label_ranking_average_precision_score", "label_ranking_loss", "ndcg_score", "precision_score",
-    "recall_score", "roc_auc_score", "top_k_accuracy_score", "zero_one_loss",
+    "accuracy_score", "average_precision_score", "balanced_accuracy_score", "completeness_score", "f1_score", "fbeta_score",
+    "fowlkes_mallows_score", "hamming_loss", "homogeneity_score", "jaccard_score", "label_ranking_average_precision_score",
+    "label_ranking_loss", "ndcg_score", "normalized_mutual_info_score", "precision_score", "rand_score", "recall_score",
+    "roc_auc_score", "top_k_accuracy_score", "v_measure_score", "zero_one_loss",
 )  # fmt: skip
-_UP_TO_1 = ("explained_variance_score", "r2_score", "d2_")
+_OTHER_BOUNDS: Mapping[str, Bounds] = {
+    "adjusted_rand_score": (-0.5, 1),
+    "brier_score_loss": (0, 2),  # 1 for two classes
+    "cohen_kappa_score": (-1, 1),
+    "matthews_corrcoef": (-1, 1),
+}
+_UP_TO_1 = ("adjusted_mutual_info_score", "explained_variance_score", "r2_score", "d2_")
+_FROM_0 = ("dcg_score", "mutual_info_score", "negative_likelihood_ratio", "positive_likelihood_ratio")
 _SHARE = 0.5
 """The probability from which on each of several labels is predicted."""
 
@@ -122,11 +130,11 @@ def _bounds(described: _Described) -> Bounds | None:
     name = described.function.__name__
     if name in _SHARES:
         bounds: Bounds = (0, 1)
-    elif name == "cohen_kappa_score":
-        bounds = (-1, 1)
+    elif name in _OTHER_BOUNDS:
+        bounds = _OTHER_BOUNDS[name]
     elif name.startswith(_UP_TO_1):
         bounds = (-math.inf, 1)
-    elif not _HIGHER_IS_BETTER.get(_suffix(name), True):  # an error, a loss or a deviance
+    elif name in _FROM_0 or not _HIGHER_IS_BETTER.get(_suffix(name), True):  # an error, a loss or a deviance
         bounds = (0, math.inf)
     else:
         return None

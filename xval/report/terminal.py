@@ -231,7 +231,7 @@ def _first_of(items: Sequence[str]) -> str:
 
 
 def job_table(planned: Plan) -> "TextTable":
-    """Return a row for each instance and repeat, with finished and open folds."""
+    """Return a row for each instance and repeat (training with another seed), with finished and open folds."""
     names = names_of(planned.instances)
     rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
     states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
@@ -240,7 +240,7 @@ def job_table(planned: Plan) -> "TextTable":
         for row in rows
     }
     return make_table(
-        ("instance", "name", "seed", "folds done", "folds to do"),
+        ("instance", "name", "repeat", "folds done", "folds to do"),
         [(str(number), names[number], str(repeat), *folds[number, repeat]) for number, repeat in rows],
     )
 

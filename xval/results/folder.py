@@ -96,12 +96,17 @@ class ExperimentFolder(JobLocks):
         self.opened: object = None
         self._undo: list[Callable[[], None]] = []
 
-    def prepare(self, description: str) -> None:
-        """Make the folder, write the description, and remove temporary files of killed writers."""
+    def prepare(self, description: str, *, keeps_earlier: bool = False) -> None:
+        """Make the folder, write the description, and remove temporary files of killed writers.
+
+        With `keeps_earlier` a description that is there already stays.
+        """
         with self.refusing_unwritable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.remove_stale_parts()
-            write_atomically(self.path / "description.txt", f"{description}\n".encode())
+            path = self.path / "description.txt"
+            if not (keeps_earlier and path.exists()):
+                write_atomically(path, f"{description}\n".encode())
 
     def make(self) -> None:
         """Make the folder if it does not exist."""

@@ -6,6 +6,7 @@ instances, depending on the command. Several instances are ``1,3``, ``1-3``, ``E
 
 import re
 from collections.abc import Collection, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from xval.base.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.settings.resolve import describe_numbers
 
+RESULTS_FOLDER = "a folder of results, such as 'results/demo/experiment_1'"
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<which>\d+|nested|selected)")
 _NUMBERS = re.compile(r"(?:(?P<path>.+):)?(?P<numbers>\d+(?:[-,]\d*)*)")
 _WHO_TAKES_SEVERAL = "Several (1,3 or 1-3) go to xval compare, xval ensemble, xval report --latex and --only of a script."
@@ -24,6 +26,22 @@ class Named(NamedTuple):
 
     experiment: ExperimentFolder
     number: int | None
+
+
+def given_path(name: str, received: object, expected: str) -> Path:
+    """Return a path that a function was given.
+
+    Args:
+        name: The argument as the error names it, such as ``load_model(): path``.
+        received: What was given.
+        expected: What is allowed, for the error.
+
+    Raises:
+        SettingsError: It is neither text nor a path.
+    """
+    if not isinstance(received, str | PathLike):
+        raise SettingsError(f"{name}: received {received!r:.60}; expected {expected}.")
+    return Path(received)
 
 
 def split_name(text: str | Path) -> tuple[str | None, str | None]:

@@ -6,15 +6,17 @@ Architectures are read from their source files with `ast`, so that an experiment
 import ast
 import math
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
+from xval.base.keras_backends import BACKENDS
 from xval.base.literals import parse_module, read_literal, source_of
 from xval.base.synonyms import estimator_name
 from xval.base.user_code import definitions
@@ -34,6 +36,14 @@ ENSEMBLE = "ensemble"
 
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")
+
+# What variables of an architecture's file may be, and which of them may have several values.
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "reshaping_type": get_args(ReshapingType),
+    "task_types": tuple(all_tasks()),
+    "backends": BACKENDS,
+}
+_LISTS = ("task_types", "backends")
 
 LEARNERS = ROOT / "xval" / "engine" / "learners"
 
@@ -89,7 +99,7 @@ def may_load_weights(name: str) -> bool:
 
 
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all networks, the files of architectures/, of the project and of the user's study."""
+    """Return the names of the files of architectures/, of the project and of the user's study; some may be no networks."""
     built_in, own = {path.stem for path in _files(ROOT / "architectures")}, own_architectures()
     if twice := sorted(path for path in own if path.stem in built_in or path.stem in _without_network()):
         raise SettingsError(f"{twice[0]}: an architecture of the project has this name. Rename the file.")
@@ -114,11 +124,16 @@ def known_name(name: object) -> object:
 
 def doing(task_type: str) -> tuple[str, ...]:
     """Return the names of the architectures that support a task."""
-    return tuple(name for name in _known_names() if task_type in find_architecture(name).task_types)
+    return tuple(name for name, architecture in _usable().items() if task_type in architecture.task_types)
 
 
-def _known_names() -> tuple[str, ...]:
-    return (*architecture_names(), *_without_network())
+def _usable() -> dict[str, Architecture]:
+    """Return all architectures by name, without files that are none: helpers, and what is not finished."""
+    found = {}
+    for name in (*architecture_names(), *_without_network()):
+        with suppress(SettingsError):  # the error of an instance that names it
+            found[name] = find_architecture(name)
+    return found
 
 
 @cache
@@ -145,7 +160,7 @@ def find_architecture(name: str) -> Architecture:
     elif name in architecture_names():
         definition = definitions.find_definition(f"architectures.{name}.build")
     else:
-        known = suggestion(name, _known_names())
+        known = suggestion(name, _usable())
         raise SettingsError(f"unknown architecture '{name}'. {known} {definitions.HOW_TO_NAME}")
     path, build = definition.module.file, _function_of(definition.node)
     if build is None:
@@ -154,7 +169,7 @@ def find_architecture(name: str) -> Architecture:
         )
     replace(definition, node=build).check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
-    task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
+    task_types = cast("tuple[str, ...]", declared.get("task_types", _USUAL_TASKS))
     # Only the activation differs, which is not its own.
     alike = [name for name, task in all_tasks().items() if task.built_like in task_types and name not in task_types]
     task_types = (*task_types, *alike)
@@ -228,8 +243,24 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
 
 
 def _declared(module: definitions.Module) -> dict[str, object]:
-    """Return the values of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
-    return _constants(module.tree, ARCHITECTURE_CONSTANTS, module.file)
+    """Return the values of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level; of several names, a tuple.
+
+    Raises:
+        SettingsError: A value is none of the allowed ones.
+    """
+    declared = _constants(module.tree, ARCHITECTURE_CONSTANTS, module.file)
+    for name, allowed in _ALLOWED.items():
+        if name not in declared:
+            continue
+        value = declared[name]
+        is_list = name in _LISTS and isinstance(value, list | tuple | set)
+        values: tuple[object, ...] = tuple(cast("Iterable[object]", value)) if is_list else (value,)
+        if wrong := [one for one in values if one not in allowed]:
+            raise SettingsError(f"{module.file}: {name}: received {wrong[0]!r:.60}; allowed: {', '.join(allowed)}.")
+        declared[name] = values if name in _LISTS else value
+    if not isinstance(defaults := declared.get("defaults", {}), dict):
+        raise SettingsError(f"{module.file}: defaults: received {defaults!r:.60}; expected a dict of settings.")
+    return declared
 
 
 def _constants(tree: ast.Module, names: Collection[str], file: Path) -> dict[str, object]:

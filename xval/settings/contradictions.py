@@ -121,8 +121,9 @@ def _check_callbacks(settings: Settings) -> None:
 
 def _other_task(settings: Settings) -> object:
     allowed = _architecture(settings).task_types
-    others = architectures.doing(settings.task_type)
-    return settings.task_type not in allowed and {"allowed": ", ".join(allowed), "others": ", ".join(others)}
+    if settings.task_type in allowed:
+        return False
+    return {"allowed": ", ".join(allowed), "others": ", ".join(architectures.doing(settings.task_type))}
 
 
 def _other_backend(settings: Settings) -> object:

@@ -153,8 +153,21 @@ def without(text: str, names: Collection[str]) -> str:
     return ", ".join(name for name in split_names(text) if name not in names) or "auto"
 
 
+def check_bounds(name: str, metric: Metric, value: float) -> None:
+    """Raise an error for a value of a metric that is outside its own bounds; NaN is not."""
+    low, high = metric.bounds or (-math.inf, math.inf)
+    tolerance = _UNSURE * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
+    if value < low - tolerance or value > high + tolerance:
+        raise SettingsError(
+            f"metric '{name}' returned {value:.4g}; its bounds are {low:g} to {high:g}. Correct the function, or bounds=(...) "
+            "of @metric above it."
+        )
+
+
 def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> None:
     """Raise an error for a metric that prefers a constant prediction to a perfect one: it would select the worst epoch.
+
+    Also for one that scores either outside its bounds.
 
     Where both are as good, or one of them is undefined, nothing is known and nothing refused.
 
@@ -171,6 +184,8 @@ def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> No
     perfect_value, constant_value = _value(metric, targets, right), _value(metric, targets, constant)
     if math.isnan(perfect_value) and task.has_classes:  # of certain answers, as a logarithm of 0
         perfect_value = _value(metric, targets, right + np.float32(_UNSURE) * (constant - right))
+    for value in (perfect_value, constant_value):
+        check_bounds(name, metric, value)
     known = not (math.isnan(perfect_value) or math.isnan(constant_value))
     is_alike = math.isclose(perfect_value, constant_value, rel_tol=_UNSURE, abs_tol=_UNSURE)
     if known and not is_alike and (perfect_value > constant_value) != metric.higher_is_better:

@@ -6,6 +6,7 @@ Their errors name the path, the file and the line.
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 
 from xval.base.errors import JobError, SettingsError, XvalError
 from xval.base.user_code import imports
+from xval.base.user_code.modules import place_in_project
 from xval.jobs.observers import METHODS
 from xval.settings import optimizers
 from xval.settings.further_metrics import split_names
@@ -74,7 +76,8 @@ def _named(hook: Callable[..., Any], what: str) -> Callable[..., Any]:
             raise
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)[1:]  # empty if the hook takes other arguments
-            place = [f", {frame.filename}, line {frame.lineno}" for frame in frames if frame.filename == frames[0].filename]
-            raise JobError(f"{what}{''.join(place[-1:])}: {type(error).__name__}: {error}") from error
+            lines = [frame.lineno for frame in frames if frame.filename == frames[0].filename]
+            place = f", {place_in_project(Path(frames[0].filename)).as_posix()}, line {lines[-1]}" if lines else ""
+            raise JobError(f"{what}{place}: {type(error).__name__}: {error}") from error
 
     return call

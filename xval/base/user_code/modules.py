@@ -235,6 +235,11 @@ def _installed_in(folder: Path) -> frozenset[str]:
     return frozenset(line.partition(",")[0].partition("/")[0] for text in lists for line in text.splitlines())
 
 
+def place_in_project(path: Path) -> Path:
+    """Return the path of a file as errors name it: of the project, or of a copy of the code, from its root."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def describe_place(error: BaseException) -> str:
     """Return the line of an architecture or of the user's own code in which an error was raised; empty: there is none.
 
@@ -245,7 +250,7 @@ def describe_place(error: BaseException) -> str:
         return ""
     for frame in reversed(extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        inside = place_in_project(path)
         if path.is_file() and inside.parts[0] not in ENGINE and not is_installed(path):
             return f"{inside.as_posix()}, line {frame.lineno}: "
     return ""

@@ -16,8 +16,8 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
     """Load and test the metrics of an instance; `n_outputs` is the number of classes, or of values to predict.
 
     Raises:
-        SettingsError: A user's metric does not return a number, or is better for a constant prediction than for a perfect one;
-            the monitored metric needs more classes.
+        SettingsError: A user's metric does not return a number, or is better for a constant prediction than for a perfect one,
+            or is outside its bounds; the monitored metric needs more classes.
         Exception: Any error of a user's metric.
     """
     task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
@@ -31,6 +31,7 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
             raise SettingsError(f"metric '{name}' returned {given}; expected one number.")
+        further_metrics.check_bounds(name, metric, float(value))
         further_metrics.check_direction(settings.task, name, metric, n_outputs)
 
 

@@ -63,8 +63,15 @@ def _find_fault(job: Job, check: Check) -> str:
     except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
         cuts = _name_cuts(job.settings, str(error))
         text = f"{describe_place(error)}{one_line(error).rstrip('.') + cuts if cuts else one_line(error)}"
-        return f"instance {job.instance}: {text if text.startswith(checked) else f'{checked}: {text}'}"
+        return f"instance {job.instance}: {_describe_trial(job)}{text if text.startswith(checked) else f'{checked}: {text}'}"
     return ""
+
+
+def _describe_trial(job: Job) -> str:
+    """Return the values of a trial, as a prefix for a message; empty: the job is none."""
+    if job.trial is None:
+        return ""
+    return f"search, {', '.join(f'{name}={value!r:.60}' for name, value in job.trial.values.items())}: "
 
 
 def _name_cuts(settings: Settings, reason: str) -> str:

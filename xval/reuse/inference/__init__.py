@@ -18,6 +18,7 @@ from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
+from xval.results.named import given_path
 from xval.reuse.inference.ensemble import Ensemble
 from xval.reuse.inference.locate import find_members as find_members
 from xval.reuse.inference.members import Member, load_member
@@ -57,7 +58,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
             another embedder made its features.
         SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
     """
-    selection = find_members(Path(path))
+    expected = "a saved model or a folder of results, such as 'results/demo/experiment_1:2'"
+    selection = find_members(given_path("load_model(): path", path, expected))
     descriptions = tuple(read_description(member) for member in selection.members)
     _refuse_mixture(selection.members, descriptions)
     for member, description in zip(selection.members, descriptions, strict=True):

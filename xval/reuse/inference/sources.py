@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,6 +14,8 @@ from preprocessing.audio.open import check_channel
 from preprocessing.audio.read import hash_samples, mix, read_audio, read_blocks, resample
 from preprocessing.clips.listing import list_audio
 from xval.base.errors import AudioError, SettingsError, UndefinedAnswerError
+
+_AUDIO = "a file, a folder, an array of samples, or a list of these"
 
 
 class Segment(NamedTuple):
@@ -169,6 +172,8 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         sample_rate_hz: Rate of arrays that do not name their own.
         is_custom: Whether the model reads ready features from a script, which cannot be computed from audio.
     """
+    if not _is_one(audio) and not isinstance(audio, Iterable):
+        raise SettingsError(f"audio: received {audio!r:.60}; expected {_AUDIO}.")
     listed: Sequence[Audio] = [audio] if _is_one(audio) else list(audio)  # type: ignore[arg-type, list-item]
     if not listed:
         raise SettingsError("no audio was given. Give files or folders.")
@@ -183,6 +188,8 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
             sources.append(ClipToPredict(str(given.path), Segment(given.path, _known(given.start_s), _known(given.end_s))))
         else:
             name = f"array {len(sources)}"
+            if given is None:
+                raise SettingsError(f"{name}: received None; expected {_AUDIO}.")
             array, rate_hz = _array_and_rate(given, name, sample_rate_hz)
             values = _samples(array, name, rate_hz, is_custom=is_custom)
             sources.append(ClipToPredict(str(len(sources)), values=values, rate_hz=rate_hz or 0))
@@ -198,8 +205,11 @@ def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | Non
     """Return the rate of arrays (Hz) from one of two arguments; the second has the name of transformers and datasets.
 
     Raises:
-        SettingsError: Both are given and differ.
+        SettingsError: Both are given and differ; or one is no number.
     """
+    for name, rate in (("sample_rate_hz", sample_rate_hz), ("sampling_rate", sampling_rate)):
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, Real)):
+            raise SettingsError(f"{name}: received {rate!r:.60}; expected a number of samples per second, such as 16000.")
     if None not in (sample_rate_hz, sampling_rate) and sample_rate_hz != sampling_rate:
         raise SettingsError(
             f"sample_rate_hz={sample_rate_hz} and sampling_rate={sampling_rate} are two names for the sample rate of arrays. "
