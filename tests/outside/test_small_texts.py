@@ -158,3 +158,13 @@ def test_the_counts_of_status_add_up_where_folds_are_stale(study):
         "time left",
     ]
     assert row.split()[-5:] == ["0/2", "0", "0", "0", "2"]
+
+
+def test_a_network_of_a_search_that_cannot_be_built_is_named_with_the_values_of_its_trial(study):
+    study.script("{}", head="from xval import uniform")
+    text = (study.folder / "exp.py").read_text().replace("experiment[1] = {}", "")
+    search = 'experiment.search({"dropout": uniform(1.5, 2)}, 2, at_once=1, architecture="mlp")\nif __name__'
+    study.file("exp.py", text.replace("if __name__", search))
+    ended = study.run()
+    assert ended.returncode == 2, ended.stdout
+    assert re.search(r"error: instance 1: search, dropout=1\.\d+: architecture 'mlp'", ended.stderr), ended.stderr

@@ -109,7 +109,6 @@ def run_searches(
     failed: dict[JobKey, JobOutcome] = {}
     waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
     open_keys: set[JobKey] = set()
-    has_begun = False
 
     def take(job: Job, outcome: JobOutcome) -> None:
         if outcome.status in FAILED:
@@ -125,8 +124,6 @@ def run_searches(
         waiting = {place: search for place, search in waiting.items() if ahead[place]}
         if not stage:
             break
-        if not has_begun:
-            stage, has_begun = _with_ends(stage, searches), True
         _say(waiting, console, quiet=quiet)
         _copy(waiting.values(), console)
         open_keys |= {job.key for job in stage}
@@ -151,17 +148,6 @@ def run_searches(
                 outcomes.append(outcome)
     _copy(searches.values(), console)
     return ready_jobs, outcomes, len(waiting)
-
-
-def _with_ends(stage: Sequence[Job], searches: Mapping[tuple[int, int], FoldSearch]) -> list[Job]:
-    """Return the first trials, one of each instance with jobs at the ends of its space, which are checked with it."""
-    firsts = {job.instance: job for job in reversed(stage)}
-    return [
-        replace(job, at_ends=tuple(searches[job.instance, job.fold.number].jobs_at_ends(job)))
-        if firsts[job.instance] is job
-        else job
-        for job in stage
-    ]
 
 
 def _is_kept(job: Job) -> bool:

@@ -1,7 +1,7 @@
 """`Job`: one fold of one instance with one seed, as plain values."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -44,7 +44,7 @@ class Trial:
     """A trial of a search, which is scored on validation items and not tested.
 
     Attributes:
-        number: Number of the trial, from 1; 0: only its model is checked.
+        number: Number of the trial, from 1.
         values: The tried values by the names of the settings.
         limits: The monitored value that the best epoch so far must reach in each epoch, otherwise training ends; None: no
             limit.
@@ -77,8 +77,6 @@ class Job:
         trial: The trial; None: the job is not a trial.
         chosen: The choice and the trials of the search of the fold, for the record; None: no search.
         own_code: The hashes of the user's code of its instance; None: not known.
-        at_ends: Jobs at the ends of the space of a search, whose models are to be checked before this one runs. No file has
-            them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -98,7 +96,6 @@ class Job:
     trial: Trial | None = None
     chosen: Mapping[str, Any] | None = None
     own_code: Mapping[str, str] | None = None
-    at_ends: tuple["Job", ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> JobKey:
@@ -127,7 +124,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values for JSON."""
-        left_out = {"settings", "options", "at_ends", *(name for name in _OPTIONAL_FIELDS if getattr(self, name) is None)}
+        left_out = {"settings", "options", *(name for name in _OPTIONAL_FIELDS if getattr(self, name) is None)}
         plain = form_of(Job).dump_python(self, exclude=left_out, warnings=False)
         return {**plain, "parameters": self.parameters, "option_names": tuple(self.options)}
 
@@ -151,12 +148,6 @@ def job_seed(seed: int, fold: int, repeat: int = 1) -> int:
     """
     text = f"{seed}/{fold}" if repeat == 1 else f"{seed}/{fold}/{repeat}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % (2**31)
-
-
-def jobs_to_check(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs whose models are built before any of `jobs` runs: one of each instance, and the ends of searches."""
-    of_instances = {job.instance: job for job in jobs}
-    return [*of_instances.values(), *(end for job in jobs for end in job.at_ends)]
 
 
 def model_identity(job: Job) -> str:

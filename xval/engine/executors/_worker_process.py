@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 from xval.backend.devices import Slot
 from xval.base.errors import SettingsError, WorkerError
 from xval.base.operating_system import end_processes
-from xval.jobs.job import Job, jobs_to_check
+from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, read_tail, variables_of
 from xval.jobs.outcome import JobOutcome
 from xval.settings.architectures import trains_network
@@ -154,7 +154,7 @@ def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MOD
 
 def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
     """Have a worker build the model of every instance once; they are for the backend that it has loaded."""
-    worker.check(jobs_to_check(jobs))
+    worker.check(list({job.instance: job for job in jobs}.values()))
     sender, answer = messages.get()
     while sender is not worker:
         sender.is_disconnected |= answer is None  # it died idle, and is replaced when its first job comes

@@ -12,7 +12,7 @@ from xval.engine.executors._warnings import warnings_to
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.run import run_job
 from xval.jobs.claim import Report
-from xval.jobs.job import Job, jobs_to_check
+from xval.jobs.job import Job
 from xval.jobs.outcome import Outcomes
 from xval.settings.schema import Settings
 
@@ -49,7 +49,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
             f"this process has loaded {loaded}, but the jobs need {chosen}, because a script that imports Keras loads a "
             f"backend. Use {processes}, or set KERAS_BACKEND={chosen} before Python starts."
         )
-    faults = check_models(jobs_to_check(jobs))
+    faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))
 

@@ -138,17 +138,6 @@ class FoldSearch:
             trial=Trial(trial.number, trial.values, limits),
         )
 
-    def jobs_at_ends(self, trial_job: Job) -> list[Job]:
-        """Return jobs like that of a trial, each with another setting at an end of its range, or at one of its options."""
-        values = trial_job.trial.values if trial_job.trial else {}
-        jobs = []
-        for name, drawn in self._plan.space.items():
-            for end in drawn.corners:
-                job = self._with(trial_job, self._instance({**values, name: end}))
-                if job.settings.backend == trial_job.settings.backend:
-                    jobs.append(replace(job, trial=Trial(0, {name: end})))
-        return jobs
-
     def _with(self, job: Job, instance: Instance) -> Job:
         """Return a job with the settings, the options and the features of an instance."""
         store = job.store_folder if self._find_store is None else self._find_store(instance)
