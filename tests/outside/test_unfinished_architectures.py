@@ -16,7 +16,7 @@ def studio(study):
     """Return a study with an architecture of its own, a helper next to it and a file that is not finished."""
     study.file("config.ini", "")
     study.file("experiments/note.txt", "")
-    study.file("architectures/own.py", BUILD.format(head="from architectures.helpers import twice"))
+    study.file("architectures/own.py", BUILD.format(head="from architectures import helpers"))
     study.file("architectures/helpers.py", "def twice(value):\n    return 2 * value\n")
     study.file("architectures/wip.py", "def build(input_shape,\n")
     return study
