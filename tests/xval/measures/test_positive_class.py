@@ -93,7 +93,7 @@ def test_a_positive_class_that_there_is_not_is_refused():
         ("log_loss", False, (0, math.inf), lambda true, _, shares: theirs.log_loss(true, shares)),
         ("neg_log_loss", True, (-math.inf, 0), lambda true, _, shares: -theirs.log_loss(true, shares)),
         ("roc_auc_score", True, (0, 1), lambda true, _, shares: theirs.roc_auc_score(true, shares, multi_class="ovr")),
-        ("matthews_corrcoef", True, None, lambda true, found, _: theirs.matthews_corrcoef(true, found)),
+        ("matthews_corrcoef", True, (-1, 1), lambda true, found, _: theirs.matthews_corrcoef(true, found)),
     ],
 )
 def test_metrics_of_classes_have_the_values_directions_and_bounds_of_scikit_learn(name, higher, bounds, wanted):
