@@ -39,7 +39,7 @@ from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
-from xval.jobs.other_script import is_added_by_any, refuse_other_script, take_over, working_in
+from xval.jobs.other_script import OF_ANY_SCRIPT, refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome, Outcomes
 from xval.jobs.plan import Plan, in_stages, make_plan
 from xval.jobs.written_settings import other_backends, with_written_unused
@@ -159,14 +159,14 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         with folder.removed_if_refused():
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
-                folder.prepare(declaration.description, keeps_earlier=is_added_by_any(declaration.description))
+                folder.prepare(declaration.description, keeps_earlier=declaration.description == OF_ANY_SCRIPT)
                 with derived_files(planned, console), folder.restored_if_refused():
                     outcomes = _run(planned, declaration, command, console, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)
         outcomes = []
-        folder.prepare(declaration.description, keeps_earlier=is_added_by_any(declaration.description))
+        folder.prepare(declaration.description, keeps_earlier=declaration.description == OF_ANY_SCRIPT)
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         n_done = len(planned.done)
         if not command.quiet:

@@ -21,11 +21,6 @@ OF_ANY_SCRIPT = "xval.cross_validate"
 """The description of what any script adds to an experiment: instances that are numbered by their settings, so that none mix."""
 
 
-def is_added_by_any(description: object) -> bool:
-    """Return whether a declaration, or the settings of an instance, is what any script adds."""
-    return description == OF_ANY_SCRIPT
-
-
 def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, replaced: Collection[int] = ()) -> None:
     """Refuse to write to a folder with results of another script.
 
@@ -61,7 +56,7 @@ def working_in(
     """
     process = process_name()
     path, script = folder.script_note(process), declaration.script
-    if is_added_by_any(declaration.description):
+    if declaration.description == OF_ANY_SCRIPT:
         script = OF_ANY_SCRIPT
     with ExitStack() as at_end:
         with folder.refusing_unwritable(), folder.lock():
@@ -101,9 +96,8 @@ def _instances_of_others(folder: ExperimentFolder, declaration: Declaration, rep
     for number in folder.instances():
         settings = folder.settings(number) or {}
         written = str(settings.get("script", ""))
-        if number in replaced or is_added_by_any(settings.get("description")):
-            continue
-        if _is_other(written, declaration):
+        is_compared = number not in replaced and settings.get("description") != OF_ANY_SCRIPT
+        if is_compared and _is_other(written, declaration):
             others.setdefault(written, []).append(number)
     return others
 
@@ -119,7 +113,7 @@ def _other_at_work(folder: ExperimentFolder, declaration: Declaration) -> str:
 
 
 def _is_compared(declaration: Declaration) -> bool:
-    return bool(declaration.script_path) and not is_added_by_any(declaration.description)
+    return bool(declaration.script_path) and declaration.description != OF_ANY_SCRIPT
 
 
 def _is_other(written: str, declaration: Declaration) -> bool:
